@@ -1,0 +1,215 @@
+// Package catalog is weir.yaml: which providers, models, cascades and features there are. It parses strictly, reports
+// every mistake at once and holds no secrets: a provider names the environment variable of its key.
+package catalog
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/weirhq/weir/task"
+)
+
+// Catalog is a checked weir.yaml. All names in it resolve; maps are never nil.
+type Catalog struct {
+	// Hash is the SHA-256 of the canonical configuration in hex, stored on every plan and attempt.
+	Hash string
+	// Providers by name.
+	Providers map[string]Provider
+	// Models by weir's own name for them.
+	Models map[string]Model
+	// Cascades are the model names to try for each class, cheapest first.
+	Cascades map[task.Class][]string
+	// Features by name.
+	Features map[string]Feature
+	// Classifier decides the class of tasks of features without a fixed one.
+	Classifier Classifier
+	// Lanes are the two ways of working.
+	Lanes Lanes
+	// Limits bound what is accepted.
+	Limits Limits
+}
+
+// Provider is one account at one endpoint.
+type Provider struct {
+	Name string
+	// API is the wire format: anthropic or openai.
+	API string
+	// BaseURL is the endpoint without the method's path; the API's public endpoint when empty.
+	BaseURL string
+	// KeyEnv names the environment variable that holds the key; empty means that no key is sent.
+	KeyEnv string
+	// Prices names the price book's provider; the API's name when empty.
+	Prices string
+	// ConnectTimeout bounds dialling and TLS. Default 10 s.
+	ConnectTimeout time.Duration
+	// Timeout bounds one call as a whole. Default 120 s.
+	Timeout time.Duration
+	// IdleTimeout bounds the wait for the next byte of an answer. Default 60 s.
+	IdleTimeout time.Duration
+	// Concurrency is the most calls in flight from one process. Default 32.
+	Concurrency int
+	// MaxBodyBytes bounds a decompressed answer. Default 8 MiB.
+	MaxBodyBytes int64
+	// AllowPrivate permits base URLs on loopback and private networks and plain http.
+	AllowPrivate bool
+}
+
+// Tier is a model's price class.
+type Tier string
+
+// The tiers, cheapest first.
+const (
+	Mini     Tier = "mini"
+	Mid      Tier = "mid"
+	Flagship Tier = "flagship"
+)
+
+// Model is one model at one provider.
+type Model struct {
+	Name string
+	// Provider is the name of the model's provider.
+	Provider string
+	// ID is the provider's name for the model.
+	ID string
+	// Tier is the model's price class.
+	Tier Tier
+	// MaxInput is the input limit in tokens; 0 takes the price book's.
+	MaxInput int64
+	// MaxOutput is the output limit in tokens; 0 takes the price book's.
+	MaxOutput int64
+	// Sideways are models of equal price tier to fall back to when this one is down.
+	Sideways []string
+	// JSONSchema overrides whether the model takes a schema for structured output; nil takes the price book's flag.
+	JSONSchema *bool
+}
+
+// Success says what makes a task of a feature useful.
+type Success string
+
+// The two ways.
+const (
+	SuccessValidated Success = "validated" // an accepted answer is a success
+	SuccessOutcome   Success = "outcome"   // only a reported outcome is
+)
+
+// Policy is what follows a refusal by a model or a content filter.
+type Policy string
+
+// The refusal policies.
+const (
+	RefusalEscalate Policy = "escalate"
+	RefusalSideways Policy = "sideways"
+	RefusalFail     Policy = "fail"
+)
+
+// Feature is one cost centre.
+type Feature struct {
+	Name string
+	// System is the system prompt.
+	System string
+	// Context is stable text that precedes every input.
+	Context []string
+	// OutputSchema is the JSON Schema of the answer; a json_schema validator for it is implied. Nil means plain text.
+	OutputSchema json.RawMessage
+	// Validators run in order after the implied ones; the first rejection decides.
+	Validators []Validator
+	// Class is the fixed class; empty means that the classifier decides.
+	Class task.Class
+	// Cascade overrides the class's cascade; nil means the class's.
+	Cascade []string
+	// Lane is the lane of tasks that say auto. Default now.
+	Lane task.Lane
+	// MaxOutputTokens limits one answer. Default 1,024.
+	MaxOutputTokens int
+	// MaxAttempts limits the counted attempts of one task over its whole cascade. Default 8.
+	MaxAttempts int
+	// MaxCost is the default ceiling of one task's cost; nil means none.
+	MaxCost *task.Pico
+	// Success says what counts as useful. Default validated.
+	Success Success
+	// FailureCost is what a task without success costs the business.
+	FailureCost task.Pico
+	// Retention is how long texts are kept. Default 30 days.
+	Retention time.Duration
+	// RepairHint gives the next model the validator's complaint. Default false.
+	RepairHint bool
+	// Refusal is what follows a refusal. Default escalate.
+	Refusal Policy
+	// Weight is the feature's share in dispatch. Default 1.
+	Weight int
+	// CallTimeout bounds one call and overrides the provider's; 0 keeps the provider's.
+	CallTimeout time.Duration
+}
+
+// Validator is one configured validator.
+type Validator struct {
+	// Type is the validator's registered name, such as enum.
+	Type string
+	// Params are its parameters as a JSON object.
+	Params json.RawMessage
+}
+
+// Classifier is the configuration of classification by rules. Rules run in order; the first that matches decides.
+type Classifier struct {
+	Rules []Rule
+	// Default is the safe class of tasks that no rule knows. Default L2.
+	Default task.Class
+}
+
+// Rule gives a class to the tasks that meet all of its conditions.
+type Rule struct {
+	Name  string
+	Class task.Class
+	// Confidence is stored with the decision, 0 to 1. Default 0.8.
+	Confidence float64
+	// Features limits the rule to these features; empty means all.
+	Features []string
+	// CallPaths limits the rule to these call paths; empty means all.
+	CallPaths []string
+	// Keywords matches when one of them occurs as a word, without regard to case.
+	Keywords []string
+	// Regex matches the input (RE2).
+	Regex string
+	// MinChars and MaxChars bound the length of the whole prompt in characters; 0 means no bound.
+	MinChars int
+	MaxChars int
+	// MinTools is the least number of tools.
+	MinTools int
+	// MinMessages is the least number of messages.
+	MinMessages int
+	// HasSchema asks for a feature with (true) or without (false) an output schema.
+	HasSchema *bool
+	// HasAttachments asks for a task with (true) or without (false) attachments.
+	HasAttachments *bool
+}
+
+// Lanes are the lanes' settings.
+type Lanes struct {
+	Now   Lane
+	Batch Lane
+}
+
+// Lane bounds how work of a lane is bundled.
+type Lane struct {
+	// BundleTasks is the most tasks in one bundle. Default 200.
+	BundleTasks int
+	// BundleBytes is the most payload bytes in one bundle. Default 16 MiB.
+	BundleBytes int64
+	// BundleWindow is how long a bundle may start new calls. Default 5 minutes.
+	BundleWindow time.Duration
+	// ReleasedTasks is the most tasks of one model that are released to River at once, over all processes; 0 means
+	// twice the provider's concurrency and at least 400.
+	ReleasedTasks int
+}
+
+// Limits bound what is accepted from producers.
+type Limits struct {
+	// PayloadBytes is the most bytes of one task. Default 1 MiB.
+	PayloadBytes int
+	// EnvelopeTasks is the most tasks in one message. Default 500.
+	EnvelopeTasks int
+	// Depth is the deepest nesting of JSON. Default 32.
+	Depth int
+	// NumberChars is the longest number literal. Default 64.
+	NumberChars int
+}

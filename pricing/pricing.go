@@ -1,0 +1,62 @@
+// Package pricing is the effective-dated price book and exact cost arithmetic. Prices are decimal strings in YAML, costs
+// are integer pico-USD, and what is unknown is an error, never zero.
+package pricing
+
+import (
+	"errors"
+	"time"
+
+	"github.com/weirhq/weir/task"
+)
+
+// ErrUnpriced is wrapped by every error that means "no cost can be named": no such model, no row in force, or a used
+// token class without a rate.
+var ErrUnpriced = errors.New("no price in force")
+
+// Mode is how a call was made.
+type Mode string
+
+// The modes.
+const (
+	ModeSync  Mode = "sync"
+	ModeFlex  Mode = "flex"
+	ModeBatch Mode = "batch"
+)
+
+// Query names the price of one call: by the reply's model, tier, speed and geo, and by the time of sending.
+type Query struct {
+	Provider    string // the price book's provider
+	Model       string
+	At          time.Time
+	Mode        Mode // empty means sync
+	ServiceTier string
+	Speed       string
+	Geo         string
+}
+
+// Cost is the exact cost of one call.
+type Cost struct {
+	Total task.Pico
+	// Row is the key of the price row that applied, such as anthropic/claude-haiku-5-5@2026-10-07#1.
+	Row string
+	// Lines are the parts before the multiplier, for the breakdown.
+	Lines []Line
+}
+
+// Line is one token class's part of a cost.
+type Line struct {
+	Kind     string    `json:"kind"`
+	Count    int64     `json:"count"`
+	RatePico task.Pico `json:"rate_pico"`
+	CostPico task.Pico `json:"cost_pico"`
+}
+
+// Traits are what the book knows of a model besides its prices.
+type Traits struct {
+	Window     int64 // tokens; 0 means unknown
+	MaxInput   int64
+	MaxOutput  int64
+	JSONSchema bool // takes a schema for structured output
+	// TokenFactor times the o200k count estimates the model's own count.
+	TokenFactor float64
+}

@@ -1,0 +1,110 @@
+// Package providers is what weir asks of a model provider: one HTTP request is one attempt, its bytes are counted before
+// it leaves and its usage is kept as it came. One package per wire format implements it; nothing here retries.
+package providers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/weirhq/weir/task"
+)
+
+// Provider turns calls into requests of one wire format. Implementations are safe for concurrent use and pass the
+// conformance suite in providertest.
+type Provider interface {
+	// Prepare encodes a call. The same call gives the same bytes.
+	Prepare(Call) (Request, error)
+	// Do sends a request once and reads the answer whole. Every error is a *CallError; a Reply may come with it when the
+	// answer was metered although it cannot be used.
+	Do(context.Context, Request) (Reply, error)
+}
+
+// Call is one question to one model, independent of any wire format.
+type Call struct {
+	// AttemptID goes along as the client's request id.
+	AttemptID uuid.UUID
+	// Model is the provider's name of the model.
+	Model string
+	// System, Context and Tools are stable: they are put first and byte for byte, so that a prompt cache can match.
+	System  string
+	Context []string
+	Tools   []task.Tool
+	// Messages is the variable part, ending with a user's turn.
+	Messages []task.Message
+	// Schema asks for structured output where JSONSchema says that the model takes it.
+	Schema     json.RawMessage
+	JSONSchema bool
+	// MaxOutputTokens is mandatory: a call without it has no bounded cost.
+	MaxOutputTokens int
+	// Timeout overrides the provider's total timeout when it is above 0.
+	Timeout time.Duration
+}
+
+// Request is an encoded call.
+type Request struct {
+	AttemptID uuid.UUID
+	Model     string
+	Body      []byte
+	Timeout   time.Duration
+}
+
+// StopReason is why a model stopped, in one vocabulary for all providers.
+type StopReason string
+
+// The stop reasons.
+const (
+	StopEnd       StopReason = "end"
+	StopTools     StopReason = "tool_use"
+	StopMaxTokens StopReason = "max_tokens"
+	StopContext   StopReason = "context_window"
+	StopRefusal   StopReason = "refusal"
+	StopFilter    StopReason = "content_filter"
+	StopOther     StopReason = "other"
+)
+
+// Reply is a provider's answer.
+type Reply struct {
+	Output    string
+	ToolCalls []task.ToolCall
+	// Model is the model that answered, in the provider's words.
+	Model string
+	Stop  StopReason
+	// RawStop is the provider's own word.
+	RawStop string
+	// Usage is nil when the answer carries none or one that contradicts itself.
+	Usage *task.Usage
+	// RawUsage is the usage object's own bytes, nil when there is none.
+	RawUsage json.RawMessage
+	// ServiceTier, Speed and Geo decide the price when the provider names them.
+	ServiceTier string
+	Speed       string
+	Geo         string
+	// RequestID is the provider's id of the request, for support.
+	RequestID string
+}
+
+// CallError is a call that brought no usable answer.
+type CallError struct {
+	Class task.FailureClass
+	// Status is the HTTP status, 0 when there was none.
+	Status int
+	// RetryAfter is the wait that the provider asked for, 0 when it named none.
+	RetryAfter time.Duration
+	RequestID  string
+	// Message is safe to store and to show: it holds no key and at most 500 characters of the provider's words.
+	Message string
+	Err     error
+}
+
+func (e *CallError) Error() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("%s: %s", e.Class, e.Message)
+	}
+	return fmt.Sprintf("%s (HTTP %d): %s", e.Class, e.Status, e.Message)
+}
+
+func (e *CallError) Unwrap() error { return e.Err }
