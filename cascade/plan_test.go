@@ -1,0 +1,69 @@
+package cascade_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirhq/weir/cascade"
+	"github.com/weirhq/weir/task"
+)
+
+func planModels() map[string]cascade.Model {
+	priced := func(prompt, output int64) (task.Pico, error) { return task.Pico(prompt + output), nil }
+	return map[string]cascade.Model{
+		"small":    {MaxInput: 1000, MaxOutput: 500, TokenFactor: 1.5, Expected: priced, Sideways: []string{"other", "unpriced"}},
+		"other":    {MaxInput: 1000, MaxOutput: 100, Expected: priced},
+		"large":    {MaxInput: 100_000, MaxOutput: 8000, Expected: priced},
+		"unpriced": {Expected: func(int64, int64) (task.Pico, error) { return 0, errors.New("no price in force") }},
+	}
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		prompt   cascade.Prompt
+		stages   []cascade.Stage
+		excluded []string
+	}{
+		{
+			"Fits", cascade.Prompt{Tokens: 100, MaxOutput: 100},
+			[]cascade.Stage{{Model: "small", Sideways: []string{"other"}}, {Model: "large"}}, []string{"unpriced"},
+		},
+		{
+			"FactorCountsTowardsTheLimit", cascade.Prompt{Tokens: 601, MaxOutput: 100}, // 601*1.5 rounds up to 902
+			[]cascade.Stage{{Model: "large"}}, []string{"small", "unpriced"},
+		},
+		{
+			"ExactlyAtTheLimitFits", cascade.Prompt{Tokens: 600, MaxOutput: 100},
+			[]cascade.Stage{{Model: "small", Sideways: []string{"other"}}, {Model: "large"}}, []string{"unpriced"},
+		},
+		{
+			"AnswerAboveTheOutputLimit", cascade.Prompt{Tokens: 10, MaxOutput: 501},
+			[]cascade.Stage{{Model: "large"}}, []string{"small", "unpriced"},
+		},
+		{"NothingFits", cascade.Prompt{Tokens: 200_000, MaxOutput: 100}, nil, []string{"small", "large", "unpriced"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			plan := cascade.New(task.L1, planModels(), []string{"small", "large", "unpriced"}, tt.prompt)
+			require.Equal(t, tt.stages, plan.Stages)
+			var excluded []string
+			for _, e := range plan.Excluded {
+				require.NotEmpty(t, e.Reason)
+				excluded = append(excluded, e.Model)
+			}
+			require.ElementsMatch(t, tt.excluded, excluded)
+		})
+	}
+}
+
+func TestNew_UnknownModelIsNamed(t *testing.T) {
+	t.Parallel()
+	plan := cascade.New(task.L2, planModels(), []string{"ghost"}, cascade.Prompt{})
+	require.Empty(t, plan.Stages)
+	require.Equal(t, []cascade.Exclusion{{Model: "ghost", Reason: "is not defined under models"}}, plan.Excluded)
+}

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/weirhq/weir/task"
+)
+
+// Member is a task of a bundle with what its next attempt needs.
+type Member struct {
+	TaskID        uuid.UUID
+	Tenant        string
+	Feature       string
+	Key           string
+	Run           int
+	Class         string
+	Batch         *string
+	Stage         int
+	Sideways      int
+	Model         string
+	Stages        json.RawMessage // of the plan
+	Calls         int
+	Attempts      int
+	ModelAttempts int
+	CostHigh      task.Pico
+	MaxCost       *int64
+	PromptTokens  int64
+	MaxOutput     int
+	Hint          *string
+	Deadline      *time.Time
+	AcceptedAt    time.Time
+	Body          []byte
+}
+
+// StartBundle notes who works a bundle and reads its members (index tasks_released). An empty answer means that nothing
+// is left to do: the bundle was settled or taken away.
+func StartBundle(ctx context.Context, db DB, now time.Time, bundle, owner uuid.UUID) ([]Member, error) {
+	rows, err := db.Query(ctx, `
+		WITH started AS (
+		    UPDATE weir.bundles SET owner = @owner, started_at = coalesce(started_at, @now) WHERE id = @bundle)
+		SELECT t.id, t.tenant, t.feature, t.key, t.run, t.class, t.batch, t.stage, t.sideways, t.model, pl.stages,
+		       t.calls, t.attempts, t.model_attempts, t.cost_high_pusd, t.max_cost_pusd, t.prompt_tokens,
+		       t.max_output_tokens, t.hint, t.deadline, t.accepted_at, p.body
+		FROM weir.tasks t
+		JOIN weir.payloads p ON p.task_id = t.id
+		JOIN weir.plans pl ON pl.id = t.plan_id
+		WHERE t.bundle_id = @bundle AND t.state = 'released'
+		ORDER BY t.priority, t.deadline, t.id`,
+		pgx.NamedArgs{"bundle": bundle, "owner": owner, "now": now})
+	if err != nil {
+		return nil, fmt.Errorf("start bundle %s: %w", bundle, err)
+	}
+	members, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Member])
+	if err != nil {
+		return nil, fmt.Errorf("start bundle %s: %w", bundle, err)
+	}
+	return members, nil
+}
+
+// HandBack sends the members of a bundle that have no attempt in it back to the dispatcher: at once, or after wait.
+func HandBack(ctx context.Context, db DB, bundle uuid.UUID, wait time.Duration, reason string) (int64, error) {
+	tag, err := db.Exec(ctx, `
+		UPDATE weir.tasks t
+		SET state = CASE WHEN @wait::bigint > 0 THEN 'parked' ELSE 'ready' END,
+		    not_before = CASE WHEN @wait::bigint > 0 THEN now() + @wait * interval '1 ms' END,
+		    bundle_id = NULL,
+		    reason = @reason
+		FROM (SELECT id FROM weir.tasks
+		      WHERE bundle_id = @bundle AND state = 'released'
+		      ORDER BY id
+		      FOR NO KEY UPDATE) AS left_over
+		WHERE t.id = left_over.id
+		  AND NOT EXISTS (SELECT FROM weir.attempts a WHERE a.task_id = t.id AND a.bundle_id = @bundle)`,
+		pgx.NamedArgs{"bundle": bundle, "wait": millis(wait), "reason": reason})
+	if err != nil {
+		return 0, fmt.Errorf("hand back bundle %s: %w", bundle, err)
+	}
+	return tag.RowsAffected(), nil
+}

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/weirhq/weir/task"
+)
+
+// QueuedTask is a task that waits for its class.
+type QueuedTask struct {
+	ID              uuid.UUID
+	Feature         string
+	Key             string
+	Lane            string
+	MaxOutputTokens int
+	Body            []byte
+}
+
+// QueuedTasks reads what is still queued of an ingest batch (index tasks_queued).
+func QueuedTasks(ctx context.Context, db DB, batch uuid.UUID) ([]QueuedTask, error) {
+	rows, err := db.Query(ctx, `
+		SELECT t.id, t.feature, t.key, t.lane, t.max_output_tokens, p.body
+		FROM weir.tasks t
+		JOIN weir.payloads p ON p.task_id = t.id
+		WHERE t.ingest_batch = @batch AND t.state = 'queued'
+		ORDER BY t.id`, pgx.NamedArgs{"batch": batch})
+	if err != nil {
+		return nil, fmt.Errorf("read queued tasks: %w", err)
+	}
+	tasks, err := pgx.CollectRows(rows, pgx.RowToStructByPos[QueuedTask])
+	if err != nil {
+		return nil, fmt.Errorf("read queued tasks: %w", err)
+	}
+	return tasks, nil
+}
+
+// StoredPlan is a plan under the hash of its content.
+type StoredPlan struct {
+	ID         uuid.UUID
+	Class      task.Class
+	Stages     json.RawMessage
+	Excluded   json.RawMessage
+	ConfigHash string
+}
+
+// InsertPlans stores plans that are not stored yet (ON CONFLICT DO NOTHING: the id is the content's hash).
+func InsertPlans(ctx context.Context, db DB, now time.Time, plans []StoredPlan) error {
+	for _, p := range plans {
+		_, err := db.Exec(ctx, `
+			INSERT INTO weir.plans (id, class, stages, excluded, config_hash, created_at)
+			VALUES (@id, @class, @stages, @excluded, @config_hash, @now)
+			ON CONFLICT (id) DO NOTHING`,
+			pgx.NamedArgs{
+				"id": p.ID, "class": string(p.Class), "stages": p.Stages, "excluded": p.Excluded,
+				"config_hash": p.ConfigHash, "now": now,
+			})
+		if err != nil {
+			return fmt.Errorf("insert plan: %w", err)
+		}
+	}
+	return nil
+}
+
+// Classified is a task with its class and its plan.
+type Classified struct {
+	TaskID       uuid.UUID
+	Class        task.Class
+	Source       string
+	Confidence   float64
+	PlanID       uuid.UUID
+	Lane         string
+	Model        string // of the first stage
+	ExpectedCost task.Pico
+	PromptTokens int64
+	MaxOutput    int
+}
+
+// MarkReady makes classified tasks ready for the dispatcher. A task that is no longer queued (cancelled, or classified
+// by another run of the same job) stays as it is.
+func MarkReady(ctx context.Context, db DB, classified []Classified) error {
+	n := len(classified)
+	ids, plans := make([]uuid.UUID, n), make([]uuid.UUID, n)
+	classes, sources, lanes, models := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	confidences, costs := make([]float32, n), make([]int64, n)
+	prompts, outputs := make([]int32, n), make([]int32, n)
+	for i, c := range classified {
+		ids[i], plans[i], classes[i], sources[i] = c.TaskID, c.PlanID, string(c.Class), c.Source
+		lanes[i], models[i], confidences[i] = c.Lane, c.Model, float32(c.Confidence)
+		costs[i], prompts[i], outputs[i] = int64(c.ExpectedCost), clampInt32(c.PromptTokens), clampInt32(int64(c.MaxOutput))
+	}
+	_, err := db.Exec(ctx, `
+		UPDATE weir.tasks t
+		SET state = 'ready',
+		    class = s.class,
+		    class_source = s.source,
+		    confidence = s.confidence,
+		    plan_id = s.plan_id,
+		    lane = s.lane,
+		    stage = 0,
+		    sideways = 0,
+		    model = s.model,
+		    expected_cost_pusd = s.cost,
+		    prompt_tokens = s.prompt,
+		    max_output_tokens = s.output
+		FROM unnest(@ids::uuid[], @classes::text[], @sources::text[], @confidences::real[], @plans::uuid[],
+		            @lanes::text[], @models::text[], @costs::bigint[], @prompts::integer[], @outputs::integer[])
+		     AS s (id, class, source, confidence, plan_id, lane, model, cost, prompt, output)
+		WHERE t.id = s.id AND t.state = 'queued'`,
+		pgx.NamedArgs{
+			"ids": ids, "classes": classes, "sources": sources, "confidences": confidences, "plans": plans, "lanes": lanes,
+			"models": models, "costs": costs, "prompts": prompts, "outputs": outputs,
+		})
+	if err != nil {
+		return fmt.Errorf("mark tasks ready: %w", err)
+	}
+	return nil
+}
+
+// Ending is a task that ends outside of an attempt.
+type Ending struct {
+	TaskID   uuid.UUID
+	ResultID uuid.UUID
+	Status   task.Status
+	Reason   string
+}
+
+// Finish ends tasks that no bundle holds and writes their results; deliver publishes them. Only a task in one of the
+// given states ends. It returns the ids of those that did.
+func Finish(ctx context.Context, db DB, now time.Time, from []string, endings []Ending) ([]uuid.UUID, error) {
+	n := len(endings)
+	ids, results := make([]uuid.UUID, n), make([]uuid.UUID, n)
+	statuses, reasons := make([]string, n), make([]string, n)
+	for i, e := range endings {
+		ids[i], results[i], statuses[i], reasons[i] = e.TaskID, e.ResultID, string(e.Status), e.Reason
+	}
+	rows, err := db.Query(ctx, `
+		WITH endings AS (
+		    SELECT *
+		    FROM unnest(@ids::uuid[], @results::uuid[], @statuses::text[], @reasons::text[])
+		         AS s (id, result_id, status, reason)),
+		locked AS (
+		    SELECT t.id FROM weir.tasks t JOIN endings e ON e.id = t.id
+		    WHERE t.state = ANY (@from::text[])
+		    ORDER BY t.id
+		    FOR NO KEY UPDATE OF t),
+		ended AS (
+		    UPDATE weir.tasks t
+		    SET state = e.status, reason = e.reason, finished_at = @now, bundle_id = NULL
+		    FROM endings e, locked l
+		    WHERE t.id = e.id AND l.id = t.id
+		    RETURNING t.id)
+		INSERT INTO weir.results (task_id, id, status, reason, created_at)
+		SELECT e.id, e.result_id, e.status, e.reason, @now
+		FROM endings e JOIN ended USING (id)
+		ON CONFLICT (task_id) DO NOTHING
+		RETURNING task_id`,
+		pgx.NamedArgs{
+			"ids": ids, "results": results, "statuses": statuses, "reasons": reasons, "now": now, "from": from,
+		})
+	if err != nil {
+		return nil, fmt.Errorf("finish tasks: %w", err)
+	}
+	ended, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("finish tasks: %w", err)
+	}
+	return ended, nil
+}
+
+func clampInt32(n int64) int32 {
+	const most = 1<<31 - 1
+	if n > most {
+		return most
+	}
+	return int32(n) //nolint:gosec // bounded above; counts are never negative
+}

@@ -1,0 +1,103 @@
+// Package store is weir's SQL: each statement stands beside its one function and takes the DB that it runs on, so that
+// the caller owns the transaction. It knows nothing of River, NATS or providers.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/weirhq/weir/task"
+)
+
+// DB is what a statement runs on: a pool, a connection or a transaction.
+type DB interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)
+	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
+}
+
+// The states of a task that is not finished. A finished task's state is its status.
+const (
+	StateQueued    = "queued"    // accepted, not classified
+	StateReady     = "ready"     // waits for the dispatcher
+	StateParked    = "parked"    // ready again at not_before
+	StateReleased  = "released"  // in a bundle
+	StateSubmitted = "submitted" // in a provider's batch
+)
+
+// The states of an attempt.
+const (
+	AttemptInFlight = "in_flight"
+	AttemptClosed   = "closed"
+	AttemptLost     = "lost"
+	AttemptNotSent  = "not_sent"
+)
+
+// The verdicts of a closed attempt.
+const (
+	VerdictAccepted = "accepted"
+	VerdictRejected = "rejected"
+	VerdictErrored  = "errored"
+)
+
+// DataError reports whether Postgres refused the data itself (SQLSTATE classes 22 and 23): trying again does not help,
+// and one row of many may be the cause.
+func DataError(err error) bool {
+	code := sqlState(err)
+	return len(code) == 5 && (code[:2] == "22" || code[:2] == "23")
+}
+
+// Retryable reports whether the same transaction may succeed later: the connection broke (also before an answer to a
+// commit, which leaves its end unknown), a serialization failure or deadlock, too few resources, a server going down.
+func Retryable(err error) bool {
+	code := sqlState(err)
+	if code == "" {
+		return err != nil && !errors.Is(err, context.Canceled)
+	}
+	switch code[:2] {
+	case "08", "40", "53", "57":
+		return true
+	}
+	return false
+}
+
+func sqlState(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
+}
+
+// millis is a duration for "now() + @x * interval '1 ms'".
+func millis(d time.Duration) int64 { return d.Milliseconds() }
+
+// nullText is nil for an empty string: an absent text is NULL, never ”.
+func nullText[S ~string](s S) *string {
+	if s == "" {
+		return nil
+	}
+	text := string(s)
+	return &text
+}
+
+func picoArg(p *task.Pico) *int64 {
+	if p == nil {
+		return nil
+	}
+	n := int64(*p)
+	return &n
+}
+
+func text(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Limits of one grouped transaction, and the pace of retries while Postgres is away.
+const (
+	// GroupRows is the most rows of one grouped transaction.
+	GroupRows = 500
+	// GroupBytes is the most text bytes of one grouped transaction.
+	GroupBytes = 4 << 20
+	// retryFirst and retryMost bound the wait between tries of a group; it doubles in between.
+	retryFirst = 50 * time.Millisecond
+	retryMost  = 2 * time.Second
+)
+
+// entry is one item that waits for its commit.
+type entry[T, R any] struct {
+	item  T
+	bytes int
+	done  chan answer[R]
+}
+
+type answer[R any] struct {
+	value R
+	err   error
+}
+
+// group commits the items of concurrent callers together. Whoever comes while a commit is under way waits for the next
+// one, so a lone item is not kept waiting and a crowd shares its transactions.
+type group[T, R any] struct {
+	in     chan entry[T, R]
+	commit func(ctx context.Context, items []T, again bool) ([]R, error)
+	// giveUp ends the retries of a group after this long; 0 means never.
+	giveUp time.Duration
+	// away is called with what is waiting, again and again, while Postgres is away; nil for nothing.
+	away func(since time.Duration, items []T)
+	// back is called after a group that had been away was committed.
+	back func()
+	wg   sync.WaitGroup
+}
+
+func newGroup[T, R any](commit func(context.Context, []T, bool) ([]R, error)) *group[T, R] {
+	return &group[T, R]{in: make(chan entry[T, R]), commit: commit}
+}
+
+// do waits for the commit of an item. It does not listen to the caller's context: an item that was handed over is
+// committed or refused, never forgotten.
+func (g *group[T, R]) do(item T, bytes int) (R, error) {
+	done := make(chan answer[R], 1)
+	g.in <- entry[T, R]{item: item, bytes: bytes, done: done}
+	a := <-done
+	return a.value, a.err
+}
+
+// start runs the group until stop is called.
+func (g *group[T, R]) start(ctx context.Context) (stop func()) {
+	quit := make(chan struct{})
+	g.wg.Go(func() {
+		for {
+			select {
+			case first := <-g.in:
+				g.work(ctx, g.collect([]entry[T, R]{first}))
+			case <-quit:
+				return
+			}
+		}
+	})
+	return func() {
+		close(quit)
+		g.wg.Wait()
+	}
+}
+
+// collect takes what is waiting already, up to the limits.
+func (g *group[T, R]) collect(entries []entry[T, R]) []entry[T, R] {
+	bytes := 0
+	for _, e := range entries {
+		bytes += e.bytes
+	}
+	for len(entries) < GroupRows && bytes < GroupBytes {
+		select {
+		case e := <-g.in:
+			entries = append(entries, e)
+			bytes += e.bytes
+		default:
+			return entries
+		}
+	}
+	return entries
+}
+
+// work commits entries, however long Postgres is away.
+func (g *group[T, R]) work(ctx context.Context, entries []entry[T, R]) {
+	var away time.Duration
+	wait := retryFirst
+	for len(entries) > 0 {
+		chunk := entries[:min(len(entries), GroupRows)]
+		err := g.try(ctx, chunk, away > 0)
+		if err == nil {
+			entries = entries[len(chunk):]
+			continue
+		}
+		if ctx.Err() != nil || !Retryable(err) || (g.giveUp > 0 && away >= g.giveUp) {
+			fail(chunk, err)
+			entries = entries[len(chunk):]
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		away += wait
+		wait = min(2*wait, retryMost)
+		entries = g.keep(entries, away)
+	}
+	if away > 0 && g.back != nil {
+		g.back()
+	}
+}
+
+// keep takes over what came while Postgres is away and reports it all as waiting.
+func (g *group[T, R]) keep(entries []entry[T, R], away time.Duration) []entry[T, R] {
+	for {
+		select {
+		case e := <-g.in:
+			entries = append(entries, e)
+			continue
+		default:
+		}
+		break
+	}
+	if g.away != nil {
+		items := make([]T, len(entries))
+		for i, e := range entries {
+			items[i] = e.item
+		}
+		g.away(away, items)
+	}
+	return entries
+}
+
+// try commits a chunk as one; one that Postgres refuses for its data is halved until the poisoned row is alone.
+func (g *group[T, R]) try(ctx context.Context, entries []entry[T, R], again bool) error {
+	items := make([]T, len(entries))
+	for i, e := range entries {
+		items[i] = e.item
+	}
+	values, err := g.commit(ctx, items, again)
+	if err == nil {
+		for i, e := range entries {
+			e.done <- answer[R]{value: values[i]}
+		}
+		return nil
+	}
+	if !DataError(err) {
+		return err
+	}
+	if len(entries) == 1 {
+		fail(entries, err)
+		return nil
+	}
+	half := len(entries) / 2
+	if err := g.try(ctx, entries[:half], again); err != nil {
+		return err
+	}
+	return g.try(ctx, entries[half:], again)
+}
+
+func fail[T, R any](entries []entry[T, R], err error) {
+	for _, e := range entries {
+		e.done <- answer[R]{err: err}
+	}
+}

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/weirhq/weir/task"
+)
+
+// NewTask is a decoded task on its way in.
+type NewTask struct {
+	ID        uuid.UUID
+	Tenant    string
+	Feature   string
+	Key       string
+	Hash      []byte // of the request; the same key with another hash is a conflict
+	CallPath  string
+	Batch     string
+	Lane      task.Lane
+	Priority  int
+	Deadline  *time.Time
+	MaxCost   *task.Pico
+	MaxOutput int
+	Body      []byte
+}
+
+// Intake says what became of a task that was offered.
+type Intake int
+
+// The three ends of an offer.
+const (
+	Inserted  Intake = iota // a new task
+	Duplicate               // accepted before, with the same body
+	Conflict                // the key belongs to another body
+)
+
+// InsertTasks inserts tasks under an ingest batch in state queued and says for each what became of it. A key that is
+// known already inserts nothing (ON CONFLICT DO NOTHING on task_keys), so a redelivery is harmless.
+func InsertTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks []NewTask) ([]Intake, error) {
+	inserted, err := insertKeys(ctx, db, tasks)
+	if err != nil {
+		return nil, err
+	}
+	intakes, fresh := make([]Intake, len(tasks)), make([]NewTask, 0, len(inserted))
+	for i, t := range tasks {
+		if inserted[t.ID] {
+			fresh = append(fresh, t)
+			continue
+		}
+		intakes[i] = Duplicate
+	}
+	if len(fresh) < len(tasks) {
+		if err := markConflicts(ctx, db, tasks, intakes); err != nil {
+			return nil, err
+		}
+	}
+	if len(fresh) == 0 {
+		return intakes, nil
+	}
+	return intakes, copyTasks(ctx, db, batch, now, fresh)
+}
+
+func insertKeys(ctx context.Context, db DB, tasks []NewTask) (map[uuid.UUID]bool, error) {
+	tenants, keys := make([]string, len(tasks)), make([]string, len(tasks))
+	ids, hashes := make([]uuid.UUID, len(tasks)), make([][]byte, len(tasks))
+	for i, t := range tasks {
+		tenants[i], keys[i], ids[i], hashes[i] = t.Tenant, t.Key, t.ID, t.Hash
+	}
+	// sorted, so that two ingesters with the same keys wait for each other instead of deadlocking
+	rows, err := db.Query(ctx, `
+		INSERT INTO weir.task_keys (tenant, key, task_id, request_hash)
+		SELECT tenant, key, task_id, request_hash
+		FROM unnest(@tenants::text[], @keys::text[], @ids::uuid[], @hashes::bytea[])
+		     AS s (tenant, key, task_id, request_hash)
+		ORDER BY tenant, key
+		ON CONFLICT (tenant, key) DO NOTHING
+		RETURNING task_id`,
+		pgx.NamedArgs{"tenants": tenants, "keys": keys, "ids": ids, "hashes": hashes})
+	if err != nil {
+		return nil, fmt.Errorf("insert task keys: %w", err)
+	}
+	inserted, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("insert task keys: %w", err)
+	}
+	set := make(map[uuid.UUID]bool, len(inserted))
+	for _, id := range inserted {
+		set[id] = true
+	}
+	return set, nil
+}
+
+// markConflicts compares the bodies of known keys.
+func markConflicts(ctx context.Context, db DB, tasks []NewTask, intakes []Intake) error {
+	type name struct{ tenant, key string }
+	var tenants, keys []string
+	for i, t := range tasks {
+		if intakes[i] == Duplicate {
+			tenants, keys = append(tenants, t.Tenant), append(keys, t.Key)
+		}
+	}
+	rows, err := db.Query(ctx, `
+		SELECT k.tenant, k.key, k.request_hash
+		FROM unnest(@tenants::text[], @keys::text[]) AS s (tenant, key)
+		JOIN weir.task_keys k ON k.tenant = s.tenant AND k.key = s.key`,
+		pgx.NamedArgs{"tenants": tenants, "keys": keys})
+	if err != nil {
+		return fmt.Errorf("read task keys: %w", err)
+	}
+	known := map[name][]byte{}
+	var tenant, key string
+	var hash []byte
+	_, err = pgx.ForEachRow(rows, []any{&tenant, &key, &hash}, func() error {
+		known[name{tenant, key}] = bytes.Clone(hash)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read task keys: %w", err)
+	}
+	for i, t := range tasks {
+		if intakes[i] == Duplicate && !bytes.Equal(known[name{t.Tenant, t.Key}], t.Hash) {
+			intakes[i] = Conflict
+		}
+	}
+	return nil
+}
+
+// copyTasks uses COPY, which is nearly twice as fast as INSERT here; conflicts were ruled out by the keys.
+func copyTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks []NewTask) error {
+	columns := []string{
+		"id", "tenant", "feature", "key", "call_path", "batch", "lane", "priority", "state", "deadline",
+		"ingest_batch", "max_cost_pusd", "max_output_tokens", "payload_bytes", "accepted_at",
+	}
+	_, err := db.CopyFrom(ctx, pgx.Identifier{"weir", "tasks"}, columns,
+		pgx.CopyFromSlice(len(tasks), func(i int) ([]any, error) {
+			t := &tasks[i]
+			return []any{
+				t.ID, t.Tenant, t.Feature, t.Key, nullText(t.CallPath), nullText(t.Batch), string(t.Lane), t.Priority,
+				StateQueued, t.Deadline, batch, picoArg(t.MaxCost), t.MaxOutput, len(t.Body), now,
+			}, nil
+		}))
+	if err != nil {
+		return fmt.Errorf("copy tasks: %w", err)
+	}
+	_, err = db.CopyFrom(ctx, pgx.Identifier{"weir", "payloads"}, []string{"task_id", "body"},
+		pgx.CopyFromSlice(len(tasks), func(i int) ([]any, error) { return []any{tasks[i].ID, tasks[i].Body}, nil }))
+	if err != nil {
+		return fmt.Errorf("copy payloads: %w", err)
+	}
+	return nil
+}
+
+// IngestBatch is the record of one batch of messages.
+type IngestBatch struct {
+	ID          uuid.UUID
+	Stream      string
+	FirstSeq    uint64
+	LastSeq     uint64
+	Messages    int
+	Tasks       int
+	Duplicates  int
+	DeadLetters int
+}
+
+// InsertIngestBatch records a batch.
+func InsertIngestBatch(ctx context.Context, db DB, now time.Time, b IngestBatch) error {
+	_, err := db.Exec(ctx, `
+		INSERT INTO weir.ingest_batches
+		    (id, stream, first_seq, last_seq, messages, tasks, duplicates, dead_letters, created_at)
+		VALUES (@id, @stream, @first_seq, @last_seq, @messages, @tasks, @duplicates, @dead_letters, @now)`,
+		pgx.NamedArgs{
+			"id": b.ID, "stream": b.Stream, "first_seq": b.FirstSeq, "last_seq": b.LastSeq, "messages": b.Messages,
+			"tasks": b.Tasks, "duplicates": b.Duplicates, "dead_letters": b.DeadLetters, "now": now,
+		})
+	if err != nil {
+		return fmt.Errorf("insert ingest batch: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Named is a task with what its result's identity is made of.
+type Named struct {
+	TaskID uuid.UUID
+	Tenant string
+	Key    string
+	Run    int
+}
+
+// PastDeadline reads waiting tasks whose deadline has passed (index tasks_deadline).
+func PastDeadline(ctx context.Context, tx DB, limit int) ([]Named, error) {
+	return queryNamed(ctx, tx, "read expired tasks", `
+		SELECT id, tenant, key, run
+		FROM weir.tasks
+		WHERE deadline <= now() AND state IN ('queued', 'ready', 'parked')
+		ORDER BY id
+		LIMIT @limit
+		FOR NO KEY UPDATE SKIP LOCKED`, pgx.NamedArgs{"limit": limit})
+}
+
+// Selection chooses tasks by one or more of batch label, feature and the producer's id. Empty fields do not limit.
+type Selection struct {
+	Tenant  string
+	Batch   string
+	Feature string
+	Key     string
+}
+
+// Empty reports whether nothing limits the selection.
+func (s Selection) Empty() bool { return s.Batch == "" && s.Feature == "" && s.Key == "" }
+
+const selected = `
+	(@tenant = '' OR t.tenant = @tenant) AND (@batch = '' OR t.batch = @batch)
+	AND (@feature = '' OR t.feature = @feature) AND (@key = '' OR t.key = @key)`
+
+func (s Selection) args() pgx.NamedArgs {
+	return pgx.NamedArgs{"tenant": s.Tenant, "batch": s.Batch, "feature": s.Feature, "key": s.Key}
+}
+
+// Live reads the unfinished tasks of a selection, at most limit of them.
+func Live(ctx context.Context, tx DB, s Selection, limit int) ([]Named, error) {
+	args := s.args()
+	args["limit"] = limit
+	return queryNamed(ctx, tx, "read live tasks", `
+		SELECT t.id, t.tenant, t.key, t.run
+		FROM weir.tasks t
+		WHERE t.finished_at IS NULL AND `+selected+`
+		ORDER BY t.id
+		LIMIT @limit
+		FOR NO KEY UPDATE`, args)
+}
+
+func queryNamed(ctx context.Context, db DB, doing, sql string, args pgx.NamedArgs) ([]Named, error) {
+	rows, err := db.Query(ctx, sql, args)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	named, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Named])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	return named, nil
+}
+
+// Rerun gives every failed, expired or cancelled task of a selection a new run: a new task with the same key and text,
+// under the given ids' order. It returns how many it made. The old run keeps its cost; the key points at the new one.
+func Rerun(ctx context.Context, tx DB, now time.Time, batch uuid.UUID, s Selection, newIDs []uuid.UUID) (int, error) {
+	args := s.args()
+	args["ids"], args["now"], args["ingest_batch"], args["limit"] = newIDs, now, batch, len(newIDs)
+	var n int
+	err := tx.QueryRow(ctx, `
+		WITH old AS (
+		    SELECT t.*, k.run AS last_run, row_number() OVER (ORDER BY t.id) AS place
+		    FROM weir.tasks t
+		    JOIN weir.task_keys k ON k.task_id = t.id -- only the key's latest run
+		    JOIN weir.payloads p ON p.task_id = t.id
+		    WHERE t.state IN ('failed', 'expired', 'cancelled') AND `+selected+`
+		    ORDER BY t.id
+		    LIMIT @limit),
+		fresh AS (
+		    SELECT old.*, s.new_id
+		    FROM old JOIN unnest(@ids::uuid[]) WITH ORDINALITY AS s (new_id, place) USING (place)),
+		keys AS (
+		    UPDATE weir.task_keys k
+		    SET task_id = f.new_id, run = k.run + 1
+		    FROM fresh f
+		    WHERE k.task_id = f.id),
+		texts AS (
+		    INSERT INTO weir.payloads (task_id, body)
+		    SELECT f.new_id, p.body FROM fresh f JOIN weir.payloads p ON p.task_id = f.id),
+		made AS (
+		    INSERT INTO weir.tasks (id, tenant, feature, key, run, call_path, batch, lane, priority, state, ingest_batch,
+		                            max_cost_pusd, max_output_tokens, payload_bytes, accepted_at)
+		    SELECT new_id, tenant, feature, key, last_run + 1, call_path, batch, lane, priority, 'queued', @ingest_batch,
+		           max_cost_pusd, max_output_tokens, payload_bytes, @now
+		    FROM fresh
+		    RETURNING id)
+		SELECT count(*) FROM made`, args).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("rerun tasks: %w", err)
+	}
+	return n, nil
+}
+
+// StaleBatches returns the ingest batches with tasks that stayed queued for longer than age: their classify job is gone.
+func StaleBatches(ctx context.Context, db DB, age time.Duration) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, `
+		SELECT DISTINCT ingest_batch
+		FROM weir.tasks
+		WHERE state = 'queued' AND accepted_at < now() - @age * interval '1 ms'`, pgx.NamedArgs{"age": millis(age)})
+	if err != nil {
+		return nil, fmt.Errorf("find stale batches: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("find stale batches: %w", err)
+	}
+	return ids, nil
+}
+
+// Requeue sends ready and parked tasks back to classification whose model is none of the known ones: the configuration
+// has changed under them.
+func Requeue(ctx context.Context, db DB, models []string, limit int) (int64, error) {
+	tag, err := db.Exec(ctx, `
+		UPDATE weir.tasks
+		SET state = 'queued', not_before = NULL
+		WHERE id IN (SELECT id FROM weir.tasks
+		             WHERE state IN ('ready', 'parked') AND NOT model = ANY (@models::text[])
+		             LIMIT @limit
+		             FOR NO KEY UPDATE SKIP LOCKED)`, pgx.NamedArgs{"models": models, "limit": limit})
+	if err != nil {
+		return 0, fmt.Errorf("requeue tasks of unknown models: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// EnsurePartitions makes the partitions of the coming days.
+func EnsurePartitions(ctx context.Context, db DB, now time.Time) error {
+	if _, err := db.Exec(ctx, `SELECT weir.ensure_partitions(@now)`, pgx.NamedArgs{"now": now}); err != nil {
+		return fmt.Errorf("make partitions: %w", err)
+	}
+	return nil
+}
+
+// ExpireTexts deletes payloads and outputs of finished tasks of a feature that are older than its retention, at most
+// limit tasks.
+func ExpireTexts(ctx context.Context, db DB, feature string, before time.Time, limit int) (int64, error) {
+	tag, err := db.Exec(ctx, `
+		WITH old AS (
+		    SELECT t.id
+		    FROM weir.payloads p
+		    JOIN weir.tasks t ON t.id = p.task_id
+		    WHERE p.task_id < weir.uuid7_at(@before) AND t.feature = @feature AND t.finished_at < @before
+		    LIMIT @limit),
+		outputs AS (
+		    DELETE FROM weir.outputs o USING old WHERE o.task_id = old.id)
+		DELETE FROM weir.payloads p USING old WHERE p.task_id = old.id`,
+		pgx.NamedArgs{"feature": feature, "before": before, "limit": limit})
+	if err != nil {
+		return 0, fmt.Errorf("delete texts of %s: %w", feature, err)
+	}
+	return tag.RowsAffected(), nil
+}

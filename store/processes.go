@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// ErrReaped says that the others have given this process up: its work is theirs now.
+var ErrReaped = errors.New("this process was silent for longer than its lease and has been given up by the others")
+
+// Process is one running weir.
+type Process struct {
+	ID      uuid.UUID // the boot id: a new one for each start
+	Host    string
+	Roles   []string
+	Version string
+}
+
+// Register enters a process.
+func Register(ctx context.Context, db DB, now time.Time, p Process) error {
+	_, err := db.Exec(ctx, `
+		INSERT INTO weir.processes (id, host, roles, version, started_at, beat_at)
+		VALUES (@id, @host, @roles, @version, @now, now())`,
+		pgx.NamedArgs{"id": p.ID, "host": p.Host, "roles": p.Roles, "version": p.Version, "now": now})
+	if err != nil {
+		return fmt.Errorf("register process: %w", err)
+	}
+	return nil
+}
+
+// Beat renews the lease; ErrReaped when there is none left.
+func Beat(ctx context.Context, db DB, id uuid.UUID) error {
+	tag, err := db.Exec(ctx, `UPDATE weir.processes SET beat_at = now() WHERE id = @id`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return fmt.Errorf("beat: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrReaped
+	}
+	return nil
+}
+
+// Deregister removes a process that ended its work.
+func Deregister(ctx context.Context, db DB, id uuid.UUID) error {
+	if _, err := db.Exec(ctx, `DELETE FROM weir.processes WHERE id = @id`, pgx.NamedArgs{"id": id}); err != nil {
+		return fmt.Errorf("deregister process: %w", err)
+	}
+	return nil
+}
+
+// DeadProcesses takes the processes that were silent for longer than the lease, and the owners of open attempts that
+// have no process: one that was given up may have started a last attempt. Another reaper's are skipped.
+func DeadProcesses(ctx context.Context, tx DB, lease time.Duration) ([]uuid.UUID, error) {
+	rows, err := tx.Query(ctx, `
+		WITH silent AS (
+		    SELECT id FROM weir.processes
+		    WHERE beat_at < now() - @lease * interval '1 ms'
+		    FOR UPDATE SKIP LOCKED),
+		removed AS (
+		    DELETE FROM weir.processes p USING silent s WHERE p.id = s.id),
+		orphaned AS (
+		    SELECT DISTINCT a.owner AS id
+		    FROM weir.attempts a
+		    WHERE a.state = 'in_flight'
+		      AND a.started_at < now() - @lease * interval '1 ms'
+		      AND NOT EXISTS (SELECT FROM weir.processes p WHERE p.id = a.owner))
+		SELECT id FROM silent UNION SELECT id FROM orphaned`,
+		pgx.NamedArgs{"lease": millis(lease)})
+	if err != nil {
+		return nil, fmt.Errorf("find dead processes: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("find dead processes: %w", err)
+	}
+	return ids, nil
+}
+
+// BundlesOf returns the bundles of dead owners that still hold released tasks.
+func BundlesOf(ctx context.Context, db DB, owners []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, `
+		SELECT DISTINCT b.id
+		FROM weir.tasks t
+		JOIN weir.bundles b ON b.id = t.bundle_id
+		WHERE t.state = 'released' AND b.owner = ANY (@owners::uuid[])`, pgx.NamedArgs{"owners": owners})
+	if err != nil {
+		return nil, fmt.Errorf("find bundles of dead processes: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("find bundles of dead processes: %w", err)
+	}
+	return ids, nil
+}

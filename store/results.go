@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/weirhq/weir/task"
+)
+
+// ResultRow is everything that a result is built from.
+type ResultRow struct {
+	TaskID     uuid.UUID
+	ResultID   uuid.UUID
+	Tenant     string
+	Feature    string
+	Key        string
+	Status     string
+	Reason     *string
+	Class      *string
+	Model      *string // that answered, when the task succeeded
+	Attempts   int
+	Cost       task.Pico
+	CostHigh   task.Pico
+	Batch      *string
+	AcceptedAt time.Time
+	FinishedAt time.Time
+	Output     []byte
+	ToolCalls  []byte
+	Body       []byte // the task; nil when its text has been deleted
+}
+
+const resultColumns = `
+	SELECT t.id, r.id, t.tenant, t.feature, t.key, r.status, r.reason, t.class, a.model, t.attempts, t.cost_pusd,
+	       t.cost_high_pusd, t.batch, t.accepted_at, t.finished_at, o.output, o.tool_calls, p.body
+	FROM weir.results r
+	JOIN weir.tasks t ON t.id = r.task_id
+	LEFT JOIN weir.attempts a ON a.task_id = r.task_id AND a.id = r.attempt_id
+	LEFT JOIN weir.outputs o ON o.task_id = r.task_id AND o.attempt_id = r.attempt_id
+	LEFT JOIN weir.payloads p ON p.task_id = r.task_id`
+
+// Unpublished reads results that were written before the given age and are not published yet, the oldest first (index
+// results_unpublished). In normal operation results are published from memory and this finds nothing.
+func Unpublished(ctx context.Context, db DB, age time.Duration, limit int) ([]ResultRow, error) {
+	rows, err := db.Query(ctx, resultColumns+`
+		WHERE r.published_at IS NULL AND r.created_at <= now() - @age * interval '1 ms'
+		ORDER BY r.created_at
+		LIMIT @limit`, pgx.NamedArgs{"age": millis(age), "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("read unpublished results: %w", err)
+	}
+	results, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ResultRow])
+	if err != nil {
+		return nil, fmt.Errorf("read unpublished results: %w", err)
+	}
+	return results, nil
+}
+
+// BatchResults reads a page of a label's results after the given task id.
+func BatchResults(ctx context.Context, db DB, batch string, after uuid.UUID, limit int) ([]ResultRow, error) {
+	rows, err := db.Query(ctx, resultColumns+`
+		WHERE t.batch = @batch AND t.id > @after
+		ORDER BY t.id
+		LIMIT @limit`, pgx.NamedArgs{"batch": batch, "after": after, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("read results of batch %q: %w", batch, err)
+	}
+	results, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ResultRow])
+	if err != nil {
+		return nil, fmt.Errorf("read results of batch %q: %w", batch, err)
+	}
+	return results, nil
+}
+
+// MarkPublished notes that results are in the stream.
+func MarkPublished(ctx context.Context, db DB, now time.Time, tasks []uuid.UUID) error {
+	_, err := db.Exec(ctx, `
+		UPDATE weir.results
+		SET published_at = @now
+		WHERE task_id = ANY (@tasks::uuid[]) AND published_at IS NULL`,
+		pgx.NamedArgs{"now": now, "tasks": tasks})
+	if err != nil {
+		return fmt.Errorf("mark results published: %w", err)
+	}
+	return nil
+}

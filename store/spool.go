@@ -1,0 +1,156 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Spool keeps paid answers on disk while Postgres is away, so that a crash in that time does not lose what they cost. A
+// process writes one file, named after its boot id; the next start replays every file whose process is gone.
+type Spool struct {
+	dir  string
+	file string
+
+	mu   sync.Mutex
+	kept map[uuid.UUID]bool
+}
+
+const (
+	spoolSuffix = ".spool.jsonl"
+	// spoolLine is the longest line of a spool: an answer of the largest body, escaped.
+	spoolLine = 128 << 20
+)
+
+// NewSpool uses a directory, which it makes when it is missing.
+func NewSpool(dir string, boot uuid.UUID) (*Spool, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make spool directory: %w", err)
+	}
+	return &Spool{dir: dir, file: filepath.Join(dir, boot.String()+spoolSuffix), kept: map[uuid.UUID]bool{}}, nil
+}
+
+// Keep appends the settlements that are not kept yet and syncs the file.
+func (s *Spool) Keep(settlements []Settlement) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lines []byte
+	var fresh []uuid.UUID
+	for i := range settlements {
+		if s.kept[settlements[i].AttemptID] {
+			continue
+		}
+		line, err := json.Marshal(&settlements[i])
+		if err != nil {
+			return fmt.Errorf("encode settlement: %w", err)
+		}
+		lines = append(append(lines, line...), '\n')
+		fresh = append(fresh, settlements[i].AttemptID)
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := appendSynced(s.file, lines); err != nil {
+		return err
+	}
+	for _, id := range fresh {
+		s.kept[id] = true
+	}
+	return nil
+}
+
+func appendSynced(path string, data []byte) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("open spool: %w", err)
+	}
+	_, err = file.Write(data)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("write spool: %w", err)
+	}
+	return nil
+}
+
+// Clear forgets what was kept: Postgres has it.
+func (s *Spool) Clear() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.kept) == 0 {
+		return nil
+	}
+	if err := os.Remove(s.file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("clear spool: %w", err)
+	}
+	clear(s.kept)
+	return nil
+}
+
+// Replay settles what earlier processes left and removes their files. It returns how many settlements it read. Settling
+// is by attempt, so a file that is replayed twice changes nothing. Call it before the process registers, on a directory
+// that only one process uses at a time.
+func (s *Spool) Replay(ctx context.Context, pool *pgxpool.Pool) (int, error) {
+	files, err := filepath.Glob(filepath.Join(s.dir, "*"+spoolSuffix))
+	if err != nil {
+		return 0, fmt.Errorf("find spools: %w", err)
+	}
+	total := 0
+	for _, path := range files {
+		settlements, err := readSpool(path)
+		if err != nil {
+			return total, err
+		}
+		for start := 0; start < len(settlements); start += GroupRows {
+			chunk := settlements[start:min(start+GroupRows, len(settlements))]
+			err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+				_, err := Settle(ctx, tx, chunk)
+				return err
+			})
+			if err != nil {
+				return total, fmt.Errorf("replay spool %s: %w", filepath.Base(path), err)
+			}
+		}
+		total += len(settlements)
+		if err := os.Remove(path); err != nil {
+			return total, fmt.Errorf("remove replayed spool: %w", err)
+		}
+	}
+	return total, nil
+}
+
+func readSpool(path string) ([]Settlement, error) {
+	file, err := os.Open(path) //nolint:gosec // a file of the spool's own directory
+	if err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	var settlements []Settlement
+	reader := bufio.NewReaderSize(io.LimitReader(file, 1<<40), 1<<20)
+	for {
+		line, err := reader.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			return settlements, nil // a last line without its end was never synced: its writer died in it
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read spool: %w", err)
+		}
+		if len(line) > spoolLine {
+			return nil, fmt.Errorf("read spool %s: a line is longer than %d bytes", filepath.Base(path), spoolLine)
+		}
+		var s Settlement
+		if err := json.NewDecoder(strings.NewReader(line)).Decode(&s); err != nil {
+			return nil, fmt.Errorf("read spool %s: %w", filepath.Base(path), err)
+		}
+		settlements = append(settlements, s)
+	}
+}

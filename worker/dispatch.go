@@ -1,0 +1,214 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/store"
+)
+
+const (
+	// dispatchTick is the pace of rounds without a wake-up: it finds parked tasks whose time has come.
+	dispatchTick = 100 * time.Millisecond
+	// dispatchBusy is the wait after a round that found another process's round under way.
+	dispatchBusy = 10 * time.Millisecond
+	// unparkLimit is the most parked tasks that one round makes ready.
+	unparkLimit = 5_000
+	// leastReleased is the smallest window of released tasks of a model.
+	leastReleased = 400
+)
+
+// dispatcher releases ready tasks to River in rounds. Any process may run a round; an advisory lock lets one at a time.
+type dispatcher struct {
+	pool    *pgxpool.Pool
+	client  *river.Client[pgx.Tx]
+	catalog *catalog.Catalog
+	pauses  *pauses
+	now     func() time.Time
+	logger  *slog.Logger
+	wake    chan struct{}
+}
+
+// Wake asks for a round soon. It never blocks: one pending wake-up is as good as many.
+func (d *dispatcher) Wake() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run makes rounds until the context ends.
+func (d *dispatcher) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		case <-timer.C:
+		}
+		wait := dispatchTick
+		released, ran, err := d.round(ctx)
+		switch {
+		case err != nil:
+			if ctx.Err() == nil {
+				d.logger.WarnContext(ctx, "dispatch round failed", slog.Any("err", err))
+			}
+			wait = time.Second
+		case !ran:
+			wait = dispatchBusy
+		case released > 0:
+			wait = 0 // more may be waiting behind what was just released
+		}
+		timer.Reset(wait)
+	}
+}
+
+// round releases what there is room for. ran is false when another process has the lock.
+func (d *dispatcher) round(ctx context.Context) (released int, ran bool, err error) {
+	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		var err error
+		if ran, err = store.TryDispatchLock(ctx, tx); err != nil || !ran {
+			return err
+		}
+		if _, err = store.Unpark(ctx, tx, unparkLimit); err != nil {
+			return err
+		}
+		lines, err := store.Lines(ctx, tx)
+		if err != nil || len(lines) == 0 {
+			return err
+		}
+		released, err = d.release(ctx, tx, lines)
+		return err
+	})
+	if err != nil {
+		return 0, ran, fmt.Errorf("dispatch: %w", err)
+	}
+	return released, ran, nil
+}
+
+func (d *dispatcher) release(ctx context.Context, tx pgx.Tx, lines []store.Line) (int, error) {
+	counts, err := store.Released(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	var bundles []store.Bundle
+	var owed []store.Line
+	for model, queues := range d.queues(lines) {
+		room := d.window(model) - counts[model]
+		for _, q := range queues {
+			if room <= 0 {
+				owed = append(owed, q.line)
+				continue
+			}
+			if q.candidates, err = store.Candidates(ctx, tx, q.line, room); err != nil {
+				return 0, err
+			}
+		}
+		if room <= 0 {
+			continue
+		}
+		bundles = append(bundles, d.bundle(model, share(queues, room))...)
+		for _, q := range queues {
+			if q.line.Deficit > 0 {
+				owed = append(owed, q.line)
+			}
+		}
+	}
+	if len(bundles) == 0 {
+		return 0, nil
+	}
+	if err := store.SaveDeficits(ctx, tx, owed); err != nil {
+		return 0, err
+	}
+	return d.insert(ctx, tx, bundles)
+}
+
+// queues groups lines by model and leaves out models that nobody calls now: paused ones, and those that the
+// configuration no longer has.
+func (d *dispatcher) queues(lines []store.Line) map[string][]*queueOf {
+	byModel := map[string][]*queueOf{}
+	for _, line := range lines {
+		if _, known := d.catalog.Models[line.Model]; !known || d.pauses.left(line.Model, d.now()) > 0 {
+			continue
+		}
+		weight := max(d.catalog.Features[line.Feature].Weight, 1)
+		byModel[line.Model] = append(byModel[line.Model], &queueOf{line: line, weight: weight})
+	}
+	return byModel
+}
+
+// window is how many tasks of a model may be released at once.
+func (d *dispatcher) window(model string) int {
+	if n := d.catalog.Lanes.Now.ReleasedTasks; n > 0 {
+		return n
+	}
+	return max(leastReleased, 2*d.catalog.Providers[d.catalog.Models[model].Provider].Concurrency)
+}
+
+// bundle groups picked tasks that share a feature, a stage and a lane.
+func (d *dispatcher) bundle(model string, picked []store.Candidate) []store.Bundle {
+	type kind struct {
+		feature string
+		stage   int
+		lane    string
+	}
+	open := map[kind]int{}
+	sizes := map[kind]int64{}
+	var bundles []store.Bundle
+	for _, c := range picked {
+		k := kind{feature: c.Feature, stage: c.Stage, lane: c.Lane}
+		lane := d.catalog.Lanes.Now
+		if c.Lane == "batch" {
+			lane = d.catalog.Lanes.Batch
+		}
+		i, ok := open[k]
+		if !ok || len(bundles[i].TaskIDs) >= lane.BundleTasks || sizes[k]+int64(c.Bytes) > lane.BundleBytes {
+			i = len(bundles)
+			open[k], sizes[k] = i, 0
+			bundles = append(bundles, store.Bundle{
+				ID: newID(), Feature: c.Feature, Provider: d.catalog.Models[model].Provider, Model: model,
+				Stage: c.Stage, Lane: c.Lane,
+			})
+		}
+		bundles[i].TaskIDs = append(bundles[i].TaskIDs, c.ID)
+		sizes[k] += int64(c.Bytes)
+	}
+	return bundles
+}
+
+func (d *dispatcher) insert(ctx context.Context, tx pgx.Tx, bundles []store.Bundle) (int, error) {
+	stored, err := store.Release(ctx, tx, d.now(), bundles)
+	if err != nil {
+		return 0, err
+	}
+	params := make([]river.InsertManyParams, 0, len(stored))
+	released := 0
+	for _, b := range bundles {
+		if slices.Contains(stored, b.ID) {
+			released += len(b.TaskIDs)
+			params = append(params, river.InsertManyParams{Args: jobs.Stage{Bundle: b.ID}, InsertOpts: jobs.StageOpts(b.Model)})
+		}
+	}
+	if len(params) == 0 { // River refuses an empty insert
+		return 0, nil
+	}
+	if _, err := d.client.InsertManyFastTx(ctx, tx, params); err != nil {
+		return 0, fmt.Errorf("insert stage jobs: %w", err)
+	}
+	return released, nil
+}
+
+// newID makes a UUIDv7. It only fails when the system has no randomness, and then nothing of weir is safe.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

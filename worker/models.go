@@ -1,0 +1,106 @@
+package worker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/weirhq/weir/cascade"
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/pricing"
+	"github.com/weirhq/weir/task"
+)
+
+// Models joins the catalog's models with what the price book knows of them.
+type Models struct {
+	catalog *catalog.Catalog
+	book    *pricing.Book
+	now     func() time.Time
+	facts   map[string]cascade.Model
+}
+
+// NewModels joins catalog and book.
+func NewModels(c *catalog.Catalog, book *pricing.Book, now func() time.Time) *Models {
+	m := &Models{catalog: c, book: book, now: now, facts: make(map[string]cascade.Model, len(c.Models))}
+	for name, model := range c.Models {
+		m.facts[name] = m.fact(name, model)
+	}
+	return m
+}
+
+func (m *Models) fact(name string, model catalog.Model) cascade.Model {
+	traits, _ := m.book.Traits(m.priceProvider(model), model.ID)
+	fact := cascade.Model{
+		MaxInput:    traits.MaxInput,
+		MaxOutput:   traits.MaxOutput,
+		TokenFactor: traits.TokenFactor,
+		Sideways:    model.Sideways,
+		Expected:    func(prompt, output int64) (task.Pico, error) { return m.Expected(name, prompt, output) },
+	}
+	if model.MaxInput > 0 {
+		fact.MaxInput = model.MaxInput
+	}
+	if model.MaxOutput > 0 {
+		fact.MaxOutput = model.MaxOutput
+	}
+	return fact
+}
+
+// Check says which models that the cascades use have no price in force: weir refuses to start with one, because an
+// unpriced call is a hole in the ledger.
+func (m *Models) Check() []error {
+	var errs []error
+	for _, name := range m.catalog.UsedModels() {
+		if _, err := m.Price(name); err != nil {
+			model := m.catalog.Models[name]
+			errs = append(errs, fmt.Errorf("models.%s: %s/%s has no price in force: %w", name,
+				m.priceProvider(model), model.ID, err))
+		}
+	}
+	return errs
+}
+
+// Price is the price in force of a model called as weir calls it.
+func (m *Models) Price(name string) (pricing.Price, error) {
+	model, ok := m.catalog.Models[name]
+	if !ok {
+		return pricing.Price{}, fmt.Errorf("model %q: %w", name, pricing.ErrUnpriced)
+	}
+	return m.book.Price(pricing.Query{Provider: m.priceProvider(model), Model: model.ID, At: m.now()})
+}
+
+// Expected is what a call should cost: its whole prompt uncached, its answer as long as allowed.
+func (m *Models) Expected(name string, promptTokens, outputTokens int64) (task.Pico, error) {
+	price, err := m.Price(name)
+	if err != nil {
+		return 0, err
+	}
+	return price.Expected(promptTokens, outputTokens)
+}
+
+// ExpectedNeutral is Expected for a neutral token count; 0 when no price is in force.
+func (m *Models) ExpectedNeutral(name string, neutral, outputTokens int64) task.Pico {
+	cost, err := m.Expected(name, m.facts[name].Tokens(neutral), outputTokens)
+	if err != nil {
+		return 0
+	}
+	return cost
+}
+
+// TakesSchema reports whether a model is asked for structured output by schema.
+func (m *Models) TakesSchema(name string) bool {
+	model := m.catalog.Models[name]
+	if model.JSONSchema != nil {
+		return *model.JSONSchema
+	}
+	traits, _ := m.book.Traits(m.priceProvider(model), model.ID)
+	return traits.JSONSchema
+}
+
+// priceProvider is the price book's name of a model's provider.
+func (m *Models) priceProvider(model catalog.Model) string {
+	provider := m.catalog.Providers[model.Provider]
+	if provider.Prices != "" {
+		return provider.Prices
+	}
+	return provider.API
+}
