@@ -15,9 +15,10 @@ import (
 // QueuedTask is a task that waits for its class.
 type QueuedTask struct {
 	ID              uuid.UUID
+	Tenant          string
 	Feature         string
 	Key             string
-	Lane            string
+	Run             int
 	MaxOutputTokens int
 	Body            []byte
 }
@@ -25,7 +26,7 @@ type QueuedTask struct {
 // QueuedTasks reads what is still queued of an ingest batch (index tasks_queued).
 func QueuedTasks(ctx context.Context, db DB, batch uuid.UUID) ([]QueuedTask, error) {
 	rows, err := db.Query(ctx, `
-		SELECT t.id, t.feature, t.key, t.lane, t.max_output_tokens, p.body
+		SELECT t.id, t.tenant, t.feature, t.key, t.run, t.max_output_tokens, p.body
 		FROM weir.tasks t
 		JOIN weir.payloads p ON p.task_id = t.id
 		WHERE t.ingest_batch = @batch AND t.state = 'queued'
@@ -74,7 +75,6 @@ type Classified struct {
 	Source       string
 	Confidence   float64
 	PlanID       uuid.UUID
-	Lane         string
 	Model        string // of the first stage
 	ExpectedCost task.Pico
 	PromptTokens int64
@@ -86,12 +86,12 @@ type Classified struct {
 func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 	n := len(classified)
 	ids, plans := make([]uuid.UUID, n), make([]uuid.UUID, n)
-	classes, sources, lanes, models := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	classes, sources, models := make([]string, n), make([]string, n), make([]string, n)
 	confidences, costs := make([]float32, n), make([]int64, n)
 	prompts, outputs := make([]int32, n), make([]int32, n)
 	for i, c := range classified {
 		ids[i], plans[i], classes[i], sources[i] = c.TaskID, c.PlanID, string(c.Class), c.Source
-		lanes[i], models[i], confidences[i] = c.Lane, c.Model, float32(c.Confidence)
+		models[i], confidences[i] = c.Model, float32(c.Confidence)
 		costs[i], prompts[i], outputs[i] = int64(c.ExpectedCost), clampInt32(c.PromptTokens), clampInt32(int64(c.MaxOutput))
 	}
 	_, err := db.Exec(ctx, `
@@ -101,7 +101,6 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 		    class_source = s.source,
 		    confidence = s.confidence,
 		    plan_id = s.plan_id,
-		    lane = s.lane,
 		    stage = 0,
 		    sideways = 0,
 		    model = s.model,
@@ -109,11 +108,11 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 		    prompt_tokens = s.prompt,
 		    max_output_tokens = s.output
 		FROM unnest(@ids::uuid[], @classes::text[], @sources::text[], @confidences::real[], @plans::uuid[],
-		            @lanes::text[], @models::text[], @costs::bigint[], @prompts::integer[], @outputs::integer[])
-		     AS s (id, class, source, confidence, plan_id, lane, model, cost, prompt, output)
+		            @models::text[], @costs::bigint[], @prompts::integer[], @outputs::integer[])
+		     AS s (id, class, source, confidence, plan_id, model, cost, prompt, output)
 		WHERE t.id = s.id AND t.state = 'queued'`,
 		pgx.NamedArgs{
-			"ids": ids, "classes": classes, "sources": sources, "confidences": confidences, "plans": plans, "lanes": lanes,
+			"ids": ids, "classes": classes, "sources": sources, "confidences": confidences, "plans": plans,
 			"models": models, "costs": costs, "prompts": prompts, "outputs": outputs,
 		})
 	if err != nil {

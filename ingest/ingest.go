@@ -1,0 +1,81 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/task"
+)
+
+// Config is what an ingester is made of.
+type Config struct {
+	Pool    *pgxpool.Pool
+	Stream  jetstream.JetStream
+	Catalog *catalog.Catalog
+	Streams StreamConfig
+	// AckWait is how long JetStream waits for an ack before it delivers again. Default 30 s.
+	AckWait time.Duration
+	Now     func() time.Time
+	Logger  *slog.Logger
+	// Chaos is called with the name of each crash point; nil outside of crash tests.
+	Chaos func(point string)
+}
+
+const defaultAckWait = 30 * time.Second
+
+// Run takes tasks and outcomes in until the context ends. Any number of processes may run it at once.
+func Run(ctx context.Context, c Config) error {
+	if c.AckWait == 0 {
+		c.AckWait = defaultAckWait
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Chaos == nil {
+		c.Chaos = func(string) {}
+	}
+	if err := EnsureStreams(ctx, c.Stream, c.Streams); err != nil {
+		return err
+	}
+	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{Schema: "river", Logger: c.Logger})
+	if err != nil {
+		return fmt.Errorf("make River client: %w", err)
+	}
+	limits := task.Limits{
+		PayloadBytes: c.Catalog.Limits.PayloadBytes, EnvelopeTasks: c.Catalog.Limits.EnvelopeTasks,
+		Depth: c.Catalog.Limits.Depth, NumberChars: c.Catalog.Limits.NumberChars,
+	}
+	taskMessages, err := consumer(ctx, c.Stream, task.StreamTasks, c.AckWait)
+	if err != nil {
+		return err
+	}
+	outcomeMessages, err := consumer(ctx, c.Stream, task.StreamOutcomes, c.AckWait)
+	if err != nil {
+		return err
+	}
+	onTasks := &tasks{
+		pool: c.Pool, client: client, catalog: c.Catalog, limits: limits, now: c.Now, logger: c.Logger, chaos: c.Chaos,
+	}
+	onOutcomes := &outcomes{pool: c.Pool, limits: limits, now: c.Now, logger: c.Logger}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return (&batcher{consumer: taskMessages, handle: onTasks.handle, logger: c.Logger}).run(ctx)
+	})
+	group.Go(func() error {
+		return (&batcher{consumer: outcomeMessages, handle: onOutcomes.handle, logger: c.Logger}).run(ctx)
+	})
+	group.Go(func() error {
+		(&purger{js: c.Stream, logger: c.Logger}).run(ctx)
+		return nil
+	})
+	return group.Wait()
+}

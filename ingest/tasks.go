@@ -1,0 +1,308 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/riverqueue/river"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/store"
+	"github.com/weirhq/weir/task"
+)
+
+// tasks takes task messages in: one transaction for a batch, then the acks.
+type tasks struct {
+	pool    *pgxpool.Pool
+	client  *river.Client[pgx.Tx]
+	catalog *catalog.Catalog
+	limits  task.Limits
+	now     func() time.Time
+	logger  *slog.Logger
+	chaos   func(point string)
+}
+
+const (
+	// txTasks and txBytes bound one transaction by what is in its messages: an envelope counts with all of its tasks.
+	txTasks = 500
+	txBytes = 4 << 20
+)
+
+// origin is where a task or dead letter came from.
+type origin struct {
+	meta    *jetstream.MsgMetadata
+	subject string
+	member  int
+}
+
+// offer is one member of a batch: a task to insert, or a dead letter.
+type offer struct {
+	origin origin
+	task   store.NewTask
+	dead   *store.DeadLetter
+}
+
+func (o offer) size() int { return len(o.task.Body) }
+
+// handle takes a batch of messages in and answers each: Ack for what is in Postgres, Term for a message that holds
+// nothing but dead letters.
+func (h *tasks) handle(ctx context.Context, batch []jetstream.Msg) error {
+	h.chaos("fetched")
+	var offers []offer
+	hopeless := make([]bool, len(batch))
+	for i, msg := range batch {
+		read, err := h.read(msg)
+		if err != nil {
+			return err
+		}
+		hopeless[i] = true
+		for _, o := range read {
+			hopeless[i] = hopeless[i] && o.dead != nil
+		}
+		offers = append(offers, read...)
+	}
+	if err := h.insertAll(ctx, batch, offers); err != nil {
+		return err
+	}
+	h.chaos("committed")
+	for i, msg := range batch {
+		err := h.answer(msg, hopeless[i])
+		if err != nil { // a lost answer brings the message back as a duplicate
+			h.logger.DebugContext(ctx, "ack was lost", slog.Any("err", err))
+		}
+	}
+	h.chaos("acked")
+	return nil
+}
+
+func (h *tasks) answer(msg jetstream.Msg, hopeless bool) error {
+	if hopeless {
+		return msg.TermWithReason("stored as a dead letter")
+	}
+	return msg.Ack()
+}
+
+// read decodes a message into its tasks and dead letters.
+func (h *tasks) read(msg jetstream.Msg) ([]offer, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return nil, fmt.Errorf("read message metadata: %w", err)
+	}
+	from := origin{meta: meta, subject: msg.Subject()}
+	_, tenant, feature, err := task.ParseSubject(msg.Subject())
+	if err != nil {
+		return []offer{h.refuse(from, "", msg.Data(), err)}, nil
+	}
+	items, err := task.DecodeMessage(msg.Data(), h.limits)
+	if err != nil {
+		return []offer{h.refuse(from, "", msg.Data(), err)}, nil
+	}
+	// in an envelope the message's id names none of its members
+	var msgID string
+	if len(items) == 1 {
+		msgID = msg.Headers().Get(jetstream.MsgIDHeader)
+	}
+	offers := make([]offer, len(items))
+	for i, item := range items {
+		from.member = i
+		offers[i] = h.offer(from, tenant, feature, msgID, item)
+	}
+	return offers, nil
+}
+
+func (h *tasks) offer(from origin, tenant, feature, msgID string, item task.Item) offer {
+	key := item.ID
+	if key == "" {
+		key = msgID
+	}
+	if item.Err != nil {
+		return h.refuseTask(from, tenant, feature, key, "", item.Raw, item.Err)
+	}
+	t := item.Task
+	if err := t.Bind(tenant, feature, msgID); err != nil {
+		return h.refuse(from, key, item.Raw, err)
+	}
+	if err := t.Check(); err != nil {
+		return h.refuseTask(from, tenant, feature, key, t.Batch, item.Raw, err)
+	}
+	f, ok := h.catalog.Features[feature]
+	if !ok {
+		err := task.Refuse(task.CodeUnknownFeature, "the feature %q is not configured", feature)
+		return h.refuseTask(from, tenant, feature, key, t.Batch, item.Raw, err)
+	}
+	hash := task.RequestHash(t)
+	return offer{origin: from, task: store.NewTask{
+		ID: newID(), Tenant: tenant, Feature: feature, Key: t.ID, Hash: hash[:], CallPath: t.CallPath, Batch: t.Batch,
+		Lane: resolveLane(t.Lane, f.Lane), Priority: priority(t.Priority), Deadline: t.Deadline,
+		MaxCost: ceiling(t.MaxCostUSD, f.MaxCost), MaxOutput: t.MaxOutputTokens, Body: item.Raw,
+	}}
+}
+
+// resolveLane turns auto into the feature's lane.
+func resolveLane(asked, feature task.Lane) task.Lane {
+	if asked != "" && asked != task.LaneAuto {
+		return asked
+	}
+	if feature == task.LaneBatch {
+		return task.LaneBatch
+	}
+	return task.LaneNow
+}
+
+func priority(asked int) int {
+	if asked == 0 {
+		return task.DefaultPriority
+	}
+	return asked
+}
+
+// ceiling is the lower of the task's and the feature's.
+func ceiling(asked, feature *task.Pico) *task.Pico {
+	if asked == nil || (feature != nil && *feature < *asked) {
+		return feature
+	}
+	return asked
+}
+
+// refuse makes a dead letter that nobody is answered for.
+func (h *tasks) refuse(from origin, key string, body []byte, err error) offer {
+	code := task.CodeInvalidJSON
+	if refused, ok := task.IsRefused(err); ok {
+		code = refused.Code
+	}
+	return offer{origin: from, dead: &store.DeadLetter{
+		ID: newID(), Stream: from.meta.Stream, Seq: from.meta.Sequence.Stream, Member: from.member,
+		StoredAt: from.meta.Timestamp, Subject: from.subject, Key: key, Code: string(code), Reason: err.Error(), Body: body,
+	}}
+}
+
+// refuseTask makes a dead letter and, where the id can be read, a result that says so.
+func (h *tasks) refuseTask(from origin, tenant, feature, key, batch string, body []byte, err error) offer {
+	o := h.refuse(from, key, body, err)
+	if key != "" {
+		o.dead.Refusal = &store.Refusal{
+			TaskID: newID(), ResultID: task.RefusalID(tenant, key, body), Tenant: tenant, Feature: feature, Batch: batch,
+		}
+	}
+	return o
+}
+
+// insertAll inserts offers in transactions of bounded size.
+func (h *tasks) insertAll(ctx context.Context, batch []jetstream.Msg, offers []offer) error {
+	for start := 0; start < len(offers); {
+		end, bytes := start, 0
+		for end < len(offers) && end-start < txTasks && (bytes == 0 || bytes+offers[end].size() <= txBytes) {
+			bytes += offers[end].size()
+			end++
+		}
+		if err := h.insert(ctx, len(batch), offers[start:end]); err != nil {
+			return err
+		}
+		start = end
+	}
+	return nil
+}
+
+// insert inserts offers in one transaction. Offers that Postgres refuses for their data are halved until the poisoned one
+// is alone, and that one becomes a dead letter.
+func (h *tasks) insert(ctx context.Context, messages int, offers []offer) error {
+	err := h.insertTx(ctx, messages, offers)
+	if err == nil || !store.DataError(err) {
+		return err
+	}
+	if len(offers) == 1 {
+		o := offers[0]
+		if o.dead != nil { // its words do not fit: keep the bytes without them
+			o.dead.Key, o.dead.Reason, o.dead.Refusal = "", "refused, and its reason cannot be stored", nil
+			return h.insertTx(ctx, messages, []offer{o})
+		}
+		dead := h.refuseTask(o.origin, o.task.Tenant, o.task.Feature, o.task.Key, o.task.Batch, o.task.Body,
+			task.Refuse(task.CodeInvalidValue, "Postgres refuses the task's data"))
+		h.logger.WarnContext(ctx, "poisoned task refused", slog.Any("err", err))
+		return errors.Join(h.insertTx(ctx, messages, []offer{dead}))
+	}
+	half := len(offers) / 2
+	if err := h.insert(ctx, messages, offers[:half]); err != nil {
+		return err
+	}
+	return h.insert(ctx, messages, offers[half:])
+}
+
+func (h *tasks) insertTx(ctx context.Context, messages int, offers []offer) error {
+	batch, now := newID(), h.now()
+	fresh := make([]store.NewTask, 0, len(offers))
+	from := make([]origin, 0, len(offers))
+	var dead []store.DeadLetter
+	for _, o := range offers {
+		if o.dead != nil {
+			dead = append(dead, *o.dead)
+			continue
+		}
+		fresh, from = append(fresh, o.task), append(from, o.origin)
+	}
+	err := pgx.BeginFunc(ctx, h.pool, func(tx pgx.Tx) error {
+		record := store.IngestBatch{
+			ID: batch, Stream: offers[0].origin.meta.Stream, Messages: messages,
+			FirstSeq: offers[0].origin.meta.Sequence.Stream, LastSeq: offers[len(offers)-1].origin.meta.Sequence.Stream,
+		}
+		if len(fresh) > 0 {
+			conflicts, err := h.insertFresh(ctx, tx, &record, fresh, from)
+			if err != nil {
+				return err
+			}
+			dead = append(dead, conflicts...)
+		}
+		record.DeadLetters = len(dead)
+		h.chaos("in_tx")
+		if err := store.InsertDeadLetters(ctx, tx, batch, now, dead); err != nil {
+			return err
+		}
+		return store.InsertIngestBatch(ctx, tx, now, record)
+	})
+	if err != nil {
+		return fmt.Errorf("take in batch: %w", err)
+	}
+	return nil
+}
+
+// insertFresh inserts tasks and their classify job; it returns dead letters for keys that belong to another body.
+func (h *tasks) insertFresh(
+	ctx context.Context, tx pgx.Tx, record *store.IngestBatch, fresh []store.NewTask, from []origin,
+) ([]store.DeadLetter, error) {
+	intakes, err := store.InsertTasks(ctx, tx, record.ID, h.now(), fresh)
+	if err != nil {
+		return nil, err
+	}
+	var conflicts []store.DeadLetter
+	for i, intake := range intakes {
+		switch intake {
+		case store.Inserted:
+			record.Tasks++
+		case store.Duplicate:
+			record.Duplicates++
+		case store.Conflict:
+			o := h.refuse(from[i], fresh[i].Key, fresh[i].Body,
+				task.Refuse(task.CodeConflict, "the id was accepted before with another body; its first body stands"))
+			conflicts = append(conflicts, *o.dead)
+		}
+	}
+	if record.Tasks == 0 {
+		return conflicts, nil
+	}
+	params := []river.InsertManyParams{{Args: jobs.Classify{Batch: record.ID}}}
+	if _, err := h.client.InsertManyFastTx(ctx, tx, params); err != nil {
+		return nil, fmt.Errorf("insert classify job: %w", err)
+	}
+	return conflicts, nil
+}
+
+// newID makes a UUIDv7. It only fails when the system has no randomness, and then nothing of weir is safe.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

@@ -1,0 +1,220 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/weirhq/weir/cascade"
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/pricing"
+	"github.com/weirhq/weir/providers"
+	"github.com/weirhq/weir/store"
+	"github.com/weirhq/weir/task"
+	"github.com/weirhq/weir/validators"
+)
+
+// boundSlack is added to the bytes of a request for its upper bound in tokens: role markers and the like, which
+// providers add themselves. A byte-level vocabulary has no token of less than a byte, so bytes bound the rest.
+const boundSlack = 1_024
+
+// attempts makes single attempts: intent, call, price, validate, settle.
+type attempts struct {
+	pool       *pgxpool.Pool
+	recorder   *store.Recorder
+	catalog    *catalog.Catalog
+	models     *Models
+	providers  map[string]providers.Provider
+	validators map[string]*validators.Chain // by feature
+	pauses     *pauses
+	dispatcher *dispatcher
+	deliverer  *deliverer
+	limits     task.Limits
+	bookHash   string
+	boot       uuid.UUID
+	now        func() time.Time
+	logger     *slog.Logger
+	chaos      func(point string) // crash tests stop the process here; never nil
+}
+
+// attempt is one call on its way.
+type attempt struct {
+	id      uuid.UUID
+	bundle  uuid.UUID
+	member  *store.Member
+	task    *task.Task
+	feature catalog.Feature
+	model   catalog.Model
+	stages  []cascade.Stage
+	price   pricing.Price
+	request providers.Request
+	bound   *task.Pico
+	started time.Time
+}
+
+// make makes the attempt of one member and settles it. Whatever goes wrong ends in the ledger, not in an error.
+func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member) {
+	at, ending := a.prepare(bundle, m)
+	if ending != nil {
+		a.end(ctx, *ending)
+		return
+	}
+	a.chaos("before_intent")
+	allowed, err := a.recorder.Intent(at.intent(a.boot, a.catalog.Hash))
+	if err != nil {
+		a.logger.WarnContext(ctx, "intent was not committed", slog.String("task_id", m.TaskID.String()), slog.Any("err", err))
+		a.settle(ctx, at, a.closed(at, notSent(err), a.now()))
+		return
+	}
+	if !allowed { // the task has left the bundle, or another worker has this one
+		return
+	}
+	a.chaos("after_intent")
+	a.settle(ctx, at, a.call(ctx, at))
+}
+
+// call makes the call and turns whatever comes of it into a settlement, a panic included.
+func (a *attempts) call(ctx context.Context, at *attempt) (s store.Settlement) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.logger.ErrorContext(ctx, "attempt panicked", slog.String("task_id", at.member.TaskID.String()),
+				slog.String("stack", string(debug.Stack())))
+			s = a.closed(at, &ended{failure: task.FailInternal, reason: "a bug of weir's, see its log", counted: true}, a.now())
+		}
+	}()
+	reply, err := a.providers[at.model.Provider].Do(ctx, at.request)
+	finished := a.now()
+	a.chaos("after_body")
+	return a.closed(at, a.judge(ctx, at, reply, err), finished)
+}
+
+// prepare decodes the task and encodes its call. It gives an ending instead when no call can be made.
+func (a *attempts) prepare(bundle uuid.UUID, m *store.Member) (*attempt, *store.Ending) {
+	at := &attempt{id: newID(), bundle: bundle, member: m, model: a.catalog.Models[m.Model], started: a.now()}
+	fail := func(status task.Status, reason string) (*attempt, *store.Ending) {
+		return nil, &store.Ending{TaskID: m.TaskID, ResultID: resultID(m), Status: status, Reason: reason}
+	}
+	if m.Deadline != nil && !at.started.Before(*m.Deadline) {
+		return fail(task.Expired, "the deadline has passed")
+	}
+	feature, ok := a.catalog.Features[m.Feature]
+	if !ok {
+		return fail(task.Failed, fmt.Sprintf("the feature %q is no longer configured", m.Feature))
+	}
+	at.feature = feature
+	var err error
+	if at.task, err = task.Decode(m.Body, a.limits); err != nil {
+		return fail(task.Failed, "the stored task cannot be read: "+err.Error())
+	}
+	if err = json.Unmarshal(m.Stages, &at.stages); err != nil || m.Stage >= len(at.stages) {
+		return fail(task.Failed, "the stored plan cannot be read")
+	}
+	call := newCall(at.id, at.task, feature, at.model.ID, m.MaxOutput, deref(m.Hint))
+	call.JSONSchema = a.models.TakesSchema(m.Model)
+	if at.request, err = a.providers[at.model.Provider].Prepare(call); err != nil {
+		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
+	}
+	if at.price, err = a.models.Price(m.Model); err == nil {
+		bound, err := at.price.Bound(int64(len(at.request.Body)+boundSlack), int64(m.MaxOutput))
+		if err == nil {
+			at.bound = &bound
+		}
+	}
+	if m.MaxCost != nil && (at.bound == nil || m.CostHigh+*at.bound > task.Pico(*m.MaxCost)) {
+		return fail(task.Failed, overCost(m, at.bound))
+	}
+	return at, nil
+}
+
+func overCost(m *store.Member, bound *task.Pico) string {
+	if bound == nil {
+		return "the next call has no price in force, so the task's cost ceiling cannot be kept"
+	}
+	return fmt.Sprintf("the next call may cost up to %s USD, which with %s USD spent exceeds the task's ceiling of %s USD",
+		bound, m.CostHigh, task.Pico(*m.MaxCost))
+}
+
+// intent is the row that is committed before the call leaves.
+func (at *attempt) intent(owner uuid.UUID, configHash string) store.Intent {
+	return store.Intent{
+		TaskID: at.member.TaskID, BundleID: at.bundle, AttemptID: at.id, Owner: owner, Stage: at.member.Stage,
+		Provider: at.model.Provider, Model: at.member.Model, ModelAsked: at.model.ID, Mode: string(pricing.ModeSync),
+		Bound: at.bound, ConfigHash: configHash, StartedAt: at.started,
+	}
+}
+
+// end finishes a member without a call.
+func (a *attempts) end(ctx context.Context, ending store.Ending) {
+	_, err := store.Finish(ctx, a.pool, a.now(), []string{store.StateReleased}, []store.Ending{ending})
+	if err != nil {
+		a.logger.WarnContext(ctx, "task was not ended", slog.String("task_id", ending.TaskID.String()), slog.Any("err", err))
+		return
+	}
+	a.deliverer.Recover()
+}
+
+// settle commits a settlement and passes on what follows.
+func (a *attempts) settle(ctx context.Context, at *attempt, s store.Settlement) {
+	a.chaos("before_settle")
+	settled, err := a.recorder.Settle(s)
+	a.chaos("after_settle")
+	switch {
+	case errors.Is(err, store.ErrSettledBefore):
+		// An earlier try landed without an answer: recovery publishes its result. Or the intent never landed: the job's
+		// next run makes the attempt.
+		a.deliverer.Recover()
+	case err != nil:
+		a.logger.ErrorContext(ctx, "settlement was refused", slog.String("task_id", s.TaskID.String()),
+			slog.String("attempt_id", s.AttemptID.String()), slog.Any("err", err))
+	case settled.Finished:
+		a.deliverer.Add(at.result(s, settled))
+	case !settled.Fenced:
+		a.dispatcher.Wake()
+	}
+}
+
+func (at *attempt) result(s store.Settlement, settled store.Settled) task.Result {
+	m := at.member
+	r := task.Result{
+		ResultID: s.Next.ResultID, TaskID: m.TaskID, ID: m.Key, Tenant: m.Tenant, Feature: m.Feature,
+		Status: task.Status(s.Next.State), Reason: s.Next.Reason, Class: task.Class(m.Class), Attempts: settled.Attempts,
+		CostUSD: settled.Cost, CostHighUSD: settled.CostHigh, Batch: at.task.Batch, Metadata: at.task.Metadata,
+		Traceparent: at.task.Traceparent, AcceptedAt: m.AcceptedAt.UTC(), FinishedAt: s.FinishedAt.UTC(),
+	}
+	if r.Status == task.Succeeded {
+		r.Model, r.Output = m.Model, string(s.Output)
+		r.ToolCalls = decodeToolCalls(s.ToolCalls)
+	}
+	return r
+}
+
+func decodeToolCalls(data json.RawMessage) []task.ToolCall {
+	if len(data) == 0 {
+		return nil
+	}
+	var calls []task.ToolCall
+	if json.Unmarshal(data, &calls) != nil { // written by weir itself; a result without them is better than none
+		return nil
+	}
+	return calls
+}
+
+func resultID(m *store.Member) uuid.UUID { return task.ResultID(m.Tenant, m.Key, m.Run) }
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// jitter spreads waits; it decides nothing that has to be repeatable.
+func jitter() float64 { return rand.Float64() } //nolint:gosec // spreading load needs no secrecy

@@ -1,0 +1,130 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/store"
+	"github.com/weirhq/weir/task"
+)
+
+const (
+	expireLimit   = 1_000
+	joinLimit     = 10_000
+	requeueLimit  = 5_000
+	textsLimit    = 5_000
+	partitionPace = time.Hour
+)
+
+// maintainer is the housekeeping that every process may do: deadlines, forgotten batches, waiting outcomes, partitions,
+// retention.
+type maintainer struct {
+	pool       *pgxpool.Pool
+	client     *river.Client[pgx.Tx]
+	catalog    *catalog.Catalog
+	deliverer  *deliverer
+	timing     Timing
+	now        func() time.Time
+	logger     *slog.Logger
+	partitions time.Time
+}
+
+// run maintains until the context ends.
+func (m *maintainer) run(ctx context.Context) {
+	ticker := time.NewTicker(m.timing.Maintain)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := errors.Join(m.expire(ctx), m.sweep(ctx), m.join(ctx), m.requeue(ctx), m.rotate(ctx))
+		if err != nil && ctx.Err() == nil {
+			m.logger.WarnContext(ctx, "maintenance failed", slog.Any("err", err))
+		}
+	}
+}
+
+// expire ends waiting tasks whose deadline has passed.
+func (m *maintainer) expire(ctx context.Context) error {
+	expired := 0
+	err := pgx.BeginFunc(ctx, m.pool, func(tx pgx.Tx) error {
+		late, err := store.PastDeadline(ctx, tx, expireLimit)
+		if err != nil || len(late) == 0 {
+			return err
+		}
+		endings := make([]store.Ending, len(late))
+		for i, l := range late {
+			endings[i] = store.Ending{
+				TaskID: l.TaskID, ResultID: task.ResultID(l.Tenant, l.Key, l.Run), Status: task.Expired,
+				Reason: "the deadline has passed",
+			}
+		}
+		expired = len(endings)
+		_, err = store.Finish(ctx, tx, m.now(), []string{store.StateQueued, store.StateReady, store.StateParked}, endings)
+		return err
+	})
+	if err == nil && expired > 0 {
+		m.deliverer.Recover()
+	}
+	return err
+}
+
+// sweep gives tasks that stayed queued a new classify job. The job is harmless where the old one comes back.
+func (m *maintainer) sweep(ctx context.Context) error {
+	stale, err := store.StaleBatches(ctx, m.pool, m.timing.Stale)
+	if err != nil || len(stale) == 0 {
+		return err
+	}
+	return pgx.BeginFunc(ctx, m.pool, func(tx pgx.Tx) error {
+		return insertClassify(ctx, m.client, tx, stale)
+	})
+}
+
+func (m *maintainer) join(ctx context.Context) error {
+	_, err := store.JoinOutcomes(ctx, m.pool, joinLimit)
+	return err
+}
+
+// requeue plans tasks anew whose model the configuration no longer has.
+func (m *maintainer) requeue(ctx context.Context) error {
+	names := make([]string, 0, len(m.catalog.Models))
+	for name := range m.catalog.Models {
+		names = append(names, name)
+	}
+	n, err := store.Requeue(ctx, m.pool, names, requeueLimit)
+	if n > 0 {
+		m.logger.WarnContext(ctx, "tasks of unknown models planned anew", slog.Int64("tasks", n))
+	}
+	return err
+}
+
+// rotate makes the coming partitions and deletes texts beyond their features' retention.
+func (m *maintainer) rotate(ctx context.Context) error {
+	now := m.now()
+	if now.Sub(m.partitions) < partitionPace {
+		return nil
+	}
+	if err := store.EnsurePartitions(ctx, m.pool, now); err != nil {
+		return err
+	}
+	for name, feature := range m.catalog.Features {
+		if feature.Retention <= 0 {
+			continue
+		}
+		if _, err := store.ExpireTexts(ctx, m.pool, name, now.Add(-feature.Retention), textsLimit); err != nil {
+			return fmt.Errorf("retention: %w", err)
+		}
+	}
+	m.partitions = now
+	return nil
+}

@@ -1,0 +1,134 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/store"
+)
+
+// unwind is what a stage job's timeout adds to its window and its longest call.
+const unwind = 30 * time.Second
+
+// stage works bundles: one attempt for each member, the members side by side.
+type stage struct {
+	river.WorkerDefaults[jobs.Stage]
+	pool       *pgxpool.Pool
+	catalog    *catalog.Catalog
+	attempts   *attempts
+	slots      map[string]chan struct{} // by provider: its concurrency
+	pauses     *pauses
+	lease      *lease
+	dispatcher *dispatcher
+	boot       uuid.UUID
+	now        func() time.Time
+	logger     *slog.Logger
+	stopping   <-chan struct{} // closed when the process stops: no new calls
+}
+
+// Timeout is the bundle's window, the longest call and time to unwind. River's rescue comes later still.
+func (w *stage) Timeout(*river.Job[jobs.Stage]) time.Duration { return stageTimeout(w.catalog) }
+
+func stageTimeout(c *catalog.Catalog) time.Duration {
+	longest := time.Duration(0)
+	for _, p := range c.Providers {
+		longest = max(longest, p.Timeout)
+	}
+	for _, f := range c.Features {
+		longest = max(longest, f.CallTimeout)
+	}
+	return max(c.Lanes.Now.BundleWindow, c.Lanes.Batch.BundleWindow) + longest + unwind
+}
+
+// Work makes the attempts of a bundle. It returns nil when every member is settled or handed back, so a second run of
+// the same job finds nothing to do.
+func (w *stage) Work(ctx context.Context, job *river.Job[jobs.Stage]) error {
+	bundle := job.Args.Bundle
+	members, err := store.StartBundle(ctx, w.pool, w.now(), bundle, w.boot)
+	if err != nil || len(members) == 0 {
+		return err
+	}
+	left, wait, reason := w.work(ctx, bundle, members)
+	if left == 0 {
+		return nil
+	}
+	// the rest goes back even when the job's context has ended: it is what ended it that the rest must not wait for
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unwind)
+	defer cancel()
+	handed, err := store.HandBack(ctx, w.pool, bundle, wait, reason)
+	if err != nil {
+		return fmt.Errorf("work bundle: %w", err)
+	}
+	if handed > 0 {
+		w.dispatcher.Wake()
+	}
+	return nil
+}
+
+// work starts the members' attempts until something says to stop, waits for those that it started, and says how many
+// are left over, how long they have to wait, and why.
+func (w *stage) work(
+	ctx context.Context, bundle uuid.UUID, members []store.Member,
+) (left int, wait time.Duration, reason string) {
+	first := members[0]
+	window := time.NewTimer(w.window(first))
+	defer window.Stop()
+	slots := w.slots[w.catalog.Models[first.Model].Provider]
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	for i := range members {
+		if wait, reason = w.blocked(first.Model); reason != "" {
+			return len(members) - i, wait, reason
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-window.C:
+			return len(members) - i, 0, "the bundle's window has ended"
+		case <-w.stopping:
+			return len(members) - i, 0, "the worker is stopping"
+		case <-ctx.Done():
+			return len(members) - i, 0, "the job was cancelled"
+		}
+		calls.Go(func() {
+			defer func() { <-slots }()
+			// a call that has begun is paid for: neither a shutdown nor River's timeout throws its answer away
+			w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i])
+		})
+	}
+	return 0, 0, ""
+}
+
+func (w *stage) window(m store.Member) time.Duration {
+	if w.catalog.Features[m.Feature].Lane == "batch" {
+		return w.catalog.Lanes.Batch.BundleWindow
+	}
+	return w.catalog.Lanes.Now.BundleWindow
+}
+
+// blocked says why no call may start now.
+func (w *stage) blocked(model string) (time.Duration, string) {
+	if _, known := w.catalog.Models[model]; !known {
+		return time.Second, fmt.Sprintf("this process does not know the model %q", model)
+	}
+	select {
+	case <-w.stopping: // the slots' select may prefer a free slot
+		return 0, "the worker is stopping"
+	default:
+	}
+	if !w.lease.alive() {
+		return 0, "the process cannot renew its lease"
+	}
+	if wait := w.pauses.left(model, w.now()); wait > 0 {
+		return wait, "the provider asked for a pause"
+	}
+	return 0, ""
+}
