@@ -11,13 +11,14 @@ import (
 
 // Catalog is a checked weir.yaml. All names in it resolve; maps are never nil.
 type Catalog struct {
-	// Hash is the SHA-256 of the canonical configuration in hex, stored on every plan and attempt.
+	// Hash is the SHA-256 of the parsed configuration in hex, stored on every plan and attempt. Comments, the order of keys,
+	// formatting and defaults that are written out do not change it.
 	Hash string
 	// Providers by name.
 	Providers map[string]Provider
 	// Models by weir's own name for them.
 	Models map[string]Model
-	// Cascades are the model names to try for each class, cheapest first.
+	// Cascades are the model names to try for each class, cheapest first; a class without one is absent.
 	Cascades map[task.Class][]string
 	// Features by name.
 	Features map[string]Feature
@@ -29,6 +30,12 @@ type Catalog struct {
 	Limits Limits
 }
 
+// The wire formats that a provider's API may name.
+const (
+	APIAnthropic = "anthropic" // Messages
+	APIOpenAI    = "openai"    // Chat Completions, which many other servers speak too
+)
+
 // Provider is one account at one endpoint.
 type Provider struct {
 	Name string
@@ -38,7 +45,7 @@ type Provider struct {
 	BaseURL string
 	// KeyEnv names the environment variable that holds the key; empty means that no key is sent.
 	KeyEnv string
-	// Prices names the price book's provider; the API's name when empty.
+	// Prices names the price book's provider. Default: the API's name.
 	Prices string
 	// ConnectTimeout bounds dialling and TLS. Default 10 s.
 	ConnectTimeout time.Duration
@@ -109,7 +116,8 @@ type Feature struct {
 	System string
 	// Context is stable text that precedes every input.
 	Context []string
-	// OutputSchema is the JSON Schema of the answer; a json_schema validator for it is implied. Nil means plain text.
+	// OutputSchema is the JSON Schema of the answer in canonical form, its keys sorted; a json_schema validator for it is
+	// implied. Nil means plain text.
 	OutputSchema json.RawMessage
 	// Validators run in order after the implied ones; the first rejection decides.
 	Validators []Validator
@@ -145,7 +153,7 @@ type Feature struct {
 type Validator struct {
 	// Type is the validator's registered name, such as enum.
 	Type string
-	// Params are its parameters as a JSON object.
+	// Params are its parameters as a canonical JSON object; {} when there are none.
 	Params json.RawMessage
 }
 
@@ -166,11 +174,14 @@ type Rule struct {
 	Features []string
 	// CallPaths limits the rule to these call paths; empty means all.
 	CallPaths []string
-	// Keywords matches when one of them occurs as a word, without regard to case.
+	// Validators limits the rule to features with one of these validator types, such as enum; empty means all.
+	Validators []string
+	// Keywords matches when one of them occurs as a word or phrase in a message or the input, without regard to case.
 	Keywords []string
-	// Regex matches the input (RE2).
+	// Regex matches a message or the input (RE2), each by itself.
 	Regex string
-	// MinChars and MaxChars bound the length of the whole prompt in characters; 0 means no bound.
+	// MinChars and MaxChars bound the length of the task's own text (context, messages and input) in characters; 0 means
+	// no bound. What the feature adds to every prompt is not counted, as it says nothing about one task.
 	MinChars int
 	MaxChars int
 	// MinTools is the least number of tools.

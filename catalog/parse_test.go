@@ -1,0 +1,315 @@
+package catalog_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/task"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// base is a valid configuration in sections, each of which begins with its key at the left edge.
+const base = `providers:
+  acme: {api: openai}
+models:
+  haiku: {provider: acme, id: h-1, tier: mini}
+  sonnet: {provider: acme, id: s-1, tier: mid}
+  opus: {provider: acme, id: o-1, tier: flagship}
+cascades:
+  L1: [haiku, sonnet]
+  L2: [sonnet]
+  L3: [opus]
+features:
+  ticket-triage: {}
+`
+
+// complete adds the sections of base that a case does not have, below it, so that its own line numbers stay.
+func complete(sections string) string {
+	out := sections
+	for _, section := range regexp.MustCompile(`(?m)^\w+:\n(?: .*\n)+`).FindAllString(base, -1) {
+		key, _, _ := strings.Cut(section, ":")
+		if !regexp.MustCompile(`(?m)^` + key + `:`).MatchString(sections) {
+			out += section
+		}
+	}
+	return out
+}
+
+func mustParse(tb testing.TB, sections string) *catalog.Catalog {
+	tb.Helper()
+	c, err := catalog.Parse([]byte(complete(sections)))
+	require.NoError(tb, err)
+	return c
+}
+
+// Each file of testdata/mistakes is the sections of a configuration in which something is wrong; what Parse says of it
+// is in the file beside it. A first line "# whole file" keeps the case as it is.
+func TestParse_Mistakes(t *testing.T) {
+	t.Parallel()
+
+	files, err := filepath.Glob("testdata/mistakes/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			data, err := os.ReadFile(file)
+			require.NoError(t, err)
+			config := string(data)
+			if !strings.HasPrefix(config, "# whole file") {
+				config = complete(config)
+			}
+			c, err := catalog.Parse([]byte(config))
+			require.Error(t, err)
+			require.Nil(t, c)
+
+			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
+			if *update {
+				require.NoError(t, os.WriteFile(golden, []byte(err.Error()+"\n"), 0o600))
+			}
+			want, readErr := os.ReadFile(golden)
+			require.NoError(t, readErr)
+			require.Equal(t, string(want), err.Error()+"\n")
+		})
+	}
+}
+
+func TestParse_MistakesThatAreNoText(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name string
+		give string
+		want string
+	}{
+		{name: "Empty", give: "", want: "the file is empty"},
+		{name: "OnlyComments", give: "# nothing\n", want: "the file is empty"},
+		{name: "Null", give: "~", want: "the file is empty"},
+		{name: "TooLarge", give: strings.Repeat("#", catalog.MaxConfigBytes+1), want: "the file has 1048577 bytes; at most 1048576 are read"},
+		{
+			name: "TooDeep", give: "a: " + strings.Repeat("[", 100) + strings.Repeat("]", 100),
+			want: "line 1: mappings and lists are nested more than 64 deep",
+		},
+		{name: "FarTooDeep", give: strings.Repeat("[", 200_000), want: "line 1: this is not YAML: exceeded max depth of 10000 while increasing flow level"},
+		{name: "NoUTF8", give: "a: \xff", want: "this is not YAML: invalid leading UTF-8 octet (value: 255)"},
+		{name: "NUL", give: "a: \"\\0\"", want: "line 1: a text holds the character NUL, which cannot be stored"},
+		{name: "LongKeyword", give: complete("classifier: {rules: [{name: r, class: L1, keywords: [" + strings.Repeat("a", 101) + "]}]}\n"), want: "line 1: classifier.rules[0].keywords[0]: is longer than 100 characters"},
+		{name: "LongRegex", give: complete("classifier: {rules: [{name: r, class: L1, regex: " + strings.Repeat("a", 1001) + "}]}\n"), want: "line 1: classifier.rules[0].regex: is longer than 1000 characters"},
+		{
+			name: "ManyRules", give: complete("classifier: {rules: [" + strings.Repeat("{},", 201) + "]}\n"),
+			want: "line 1: classifier.rules: has 201 rules; at most 200 are allowed",
+		},
+		{
+			name: "ManyKeywords", give: complete("classifier: {rules: [{name: r, class: L1, keywords: [" + strings.Repeat("a,", 1001) + "]}]}\n"),
+			want: "line 1: classifier.rules[0].keywords: has 1001 keywords; at most 1000 are allowed",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			_, err := catalog.Parse([]byte(tt.give))
+			require.EqualError(t, err, tt.want)
+		})
+	}
+}
+
+func TestParse_NamesAtMostSoManyMistakes(t *testing.T) {
+	t.Parallel()
+
+	_, err := catalog.Parse([]byte(complete("limits:\n" + manyKeys(251))))
+	require.Error(t, err)
+	lines := strings.Split(err.Error(), "\n")
+	require.Len(t, lines, catalog.MaxMistakes+1)
+	require.Equal(t, "and 151 more mistakes", lines[catalog.MaxMistakes])
+}
+
+// The work on a file grows with its size, also when everything in it is wrong.
+func TestParse_ReadsAnythingInTime(t *testing.T) {
+	t.Parallel()
+
+	const count = 20_000
+	var names, wrong strings.Builder
+	for i := range count {
+		fmt.Fprintf(&names, "  m%d:\n", i)
+		fmt.Fprintf(&wrong, "m%dx,", i)
+	}
+	tests := []struct {
+		name string
+		give string
+	}{
+		{name: "UnknownModels", give: "models:\n" + names.String() + "cascades: {L1: [" + wrong.String() + "]}\n"},
+		{name: "UnknownKeys", give: "limits:\n" + names.String()},
+		{name: "DeepLongKeys", give: "features: {a: {output_schema: " + strings.Repeat("{"+strings.Repeat("k", 190)+": ", 50) +
+			"[" + strings.Repeat("0x1,", 100_000) + "]" + strings.Repeat("}", 50) + "}}\n"},
+		{name: "WrongItems", give: "features: {a: {context: [" + strings.Repeat("1,", 400_000) + "]}}\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			give := complete(tt.give)
+			require.Less(t, len(give), catalog.MaxConfigBytes)
+			start := time.Now()
+			_, err := catalog.Parse([]byte(give))
+			require.Error(t, err)
+			require.Less(t, len(err.Error()), 200*catalog.MaxMistakes*10)
+			require.Less(t, time.Since(start), time.Minute, "seconds are enough on any machine; quadratic work takes minutes")
+		})
+	}
+}
+
+func manyKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("  x" + strings.Repeat("x", i) + ": 1\n")
+	}
+	return b.String()
+}
+
+func TestParse_NeverRepeatsAKey(t *testing.T) {
+	t.Parallel()
+
+	for _, give := range []string{
+		"providers: {acme: {api: openai, key_env: sk-SECRET-123}}\n",
+		"providers: {acme: {api: openai, api_key: sk-SECRET-123}}\n",
+		"providers: {acme: {api: openai, base_url: 'https://me:SECRET@example.com'}}\n",
+		"providers: {acme: {api: openai, base_url: 'https://example.com?key=SECRET'}}\n",
+	} {
+		_, err := catalog.Parse([]byte(complete(give)))
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "SECRET")
+	}
+}
+
+func TestParse_Defaults(t *testing.T) {
+	t.Parallel()
+
+	c := mustParse(t, "")
+	require.Equal(t, catalog.Provider{
+		Name: "acme", API: catalog.APIOpenAI, Prices: "openai", ConnectTimeout: 10 * time.Second, Timeout: 120 * time.Second,
+		IdleTimeout: 60 * time.Second, Concurrency: 32, MaxBodyBytes: 8 << 20,
+	}, c.Providers["acme"])
+	require.Equal(t, catalog.Model{Name: "haiku", Provider: "acme", ID: "h-1", Tier: catalog.Mini}, c.Models["haiku"])
+	require.Equal(t, catalog.Feature{
+		Name: "ticket-triage", Lane: task.LaneNow, MaxOutputTokens: 1024, MaxAttempts: 8, Success: catalog.SuccessValidated,
+		Retention: 30 * 24 * time.Hour, Refusal: catalog.RefusalEscalate, Weight: 1,
+	}, c.Features["ticket-triage"])
+	lane := catalog.Lane{BundleTasks: 200, BundleBytes: 16 << 20, BundleWindow: 5 * time.Minute}
+	require.Equal(t, catalog.Lanes{Now: lane, Batch: lane}, c.Lanes)
+	require.Equal(t, catalog.Limits{PayloadBytes: 1 << 20, EnvelopeTasks: 500, Depth: 32, NumberChars: 64}, c.Limits)
+	require.Equal(t, task.L2, c.Classifier.Default)
+	require.Len(t, c.Hash, 64)
+}
+
+func TestParse_EveryKey(t *testing.T) {
+	t.Parallel()
+
+	data, err := os.ReadFile("testdata/full.yaml")
+	require.NoError(t, err)
+	c, err := catalog.Parse(data)
+	require.NoError(t, err)
+
+	yes, no := true, false
+	cost := task.USD / 4
+	require.Equal(t, map[string]catalog.Provider{
+		"local": {
+			Name: "local", API: "openai", BaseURL: "http://127.0.0.1:8080/v1", KeyEnv: "LOCAL_KEY", Prices: "house", ConnectTimeout: time.Second,
+			Timeout: 90 * time.Second, IdleTimeout: 500 * time.Millisecond, Concurrency: 4, MaxBodyBytes: 2 << 20, AllowPrivate: true,
+		},
+	}, c.Providers)
+	require.Equal(t, map[string]catalog.Model{
+		"a": {Name: "a", Provider: "local", ID: "vendor/a:1", Tier: catalog.Mini, MaxInput: 32_000, MaxOutput: 4000, Sideways: []string{"b"}, JSONSchema: &no},
+		"b": {Name: "b", Provider: "local", ID: "2024-01-01", Tier: catalog.Mini, JSONSchema: &yes},
+	}, c.Models)
+	require.Equal(t, map[task.Class][]string{task.L1: {"a"}, task.L3: {"b"}}, c.Cascades)
+	require.Equal(t, map[string]catalog.Feature{
+		"f_1": {
+			Name: "f_1", System: "Be brief.", Context: []string{"one", "two"}, Class: task.L3, Cascade: []string{"a", "b"}, Lane: task.LaneBatch,
+			OutputSchema: json.RawMessage(`{"a":{"pattern":"<b>"},"b":[1,2.5,10000000000000000000000,0,true,null,"x"]}`),
+			Validators: []catalog.Validator{
+				{Type: "enum", Params: json.RawMessage(`{"case_fold":true,"values":["x","yes"]}`)},
+				{Type: "not_empty", Params: json.RawMessage(`{}`)},
+			},
+			MaxOutputTokens: 77, MaxAttempts: 3, MaxCost: &cost, Success: catalog.SuccessOutcome, FailureCost: 3 * task.USD,
+			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, Weight: 5, CallTimeout: 90 * time.Minute / 3,
+		},
+	}, c.Features)
+	require.Equal(t, catalog.Classifier{Default: task.L1, Rules: []catalog.Rule{{
+		Name: "all", Class: task.L3, Confidence: 0.25, Features: []string{"f_1"}, CallPaths: []string{"a/b"}, Validators: []string{"enum"},
+		Keywords: []string{"one", "two words"}, Regex: "^x", MinChars: 1, MaxChars: 2, MinTools: 3, MinMessages: 4, HasSchema: &yes, HasAttachments: &no,
+	}}}, c.Classifier)
+	require.Equal(t, catalog.Lanes{
+		Now:   catalog.Lane{BundleTasks: 10, BundleBytes: 1 << 20, BundleWindow: time.Second, ReleasedTasks: 50},
+		Batch: catalog.Lane{BundleTasks: 1000, BundleBytes: 256 << 20, BundleWindow: time.Hour},
+	}, c.Lanes)
+	require.Equal(t, catalog.Limits{PayloadBytes: 512 << 10, EnvelopeTasks: 100, Depth: 16, NumberChars: 32}, c.Limits)
+}
+
+func TestParse_Rules(t *testing.T) {
+	t.Parallel()
+
+	starter, err := catalog.Parse(catalog.Default())
+	require.NoError(t, err)
+	require.NotEmpty(t, starter.Classifier.Rules)
+	require.Equal(t, starter.Classifier, mustParse(t, "").Classifier, "without rules those of the starter file apply")
+	require.Equal(t, starter.Classifier.Rules, mustParse(t, "classifier: {default: L3}\n").Classifier.Rules)
+	require.Empty(t, mustParse(t, "classifier: {rules: []}\n").Classifier.Rules)
+}
+
+func TestDefault(t *testing.T) {
+	t.Parallel()
+
+	c, err := catalog.Parse(catalog.Default())
+	require.NoError(t, err)
+	require.Empty(t, c.Warnings())
+	require.Equal(t, []string{"astra", "haiku", "luna", "opus", "sol", "sonnet"}, c.UsedModels())
+	require.Equal(t, []string{"anthropic", "openai"}, c.UsedProviders())
+
+	changed := catalog.Default()
+	clear(changed)
+	require.NotEqual(t, changed, catalog.Default(), "the caller's copy is its own")
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(string(catalog.Default()))
+	f.Add(base)
+	for _, pattern := range []string{"testdata/*.yaml", "testdata/mistakes/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(f, err)
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			require.NoError(f, err)
+			f.Add(complete(string(data)))
+		}
+	}
+	f.Fuzz(func(t *testing.T, data string) {
+		c, err := catalog.Parse([]byte(data))
+		if err != nil {
+			require.Nil(t, c)
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		same, err := catalog.Parse([]byte(data))
+		require.NoError(t, err)
+		require.Equal(t, c, same)
+		for _, feature := range c.Features {
+			for _, class := range []task.Class{task.L1, task.L2, task.L3} {
+				require.NotEmpty(t, c.CascadeFor(feature, class))
+			}
+		}
+	})
+}
