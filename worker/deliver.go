@@ -17,12 +17,6 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// Publisher puts messages into a stream as atomic batches and returns when they are stored. Messages that the stream has
-// already (the same Nats-Msg-Id) count as stored.
-type Publisher interface {
-	PublishBatch(ctx context.Context, messages []*nats.Msg) error
-}
-
 const (
 	// deliverBatch is the most results of one atomic batch: JetStream's own limit.
 	deliverBatch = 1_000
@@ -34,20 +28,22 @@ const (
 	recoverAge = 10 * time.Second
 	// recoverPage is how many results recovery reads at once.
 	recoverPage = 500
+	// resultBytes is the largest result; the stream's message limit is 8 MiB, headers included.
+	resultBytes = 7 << 20
 	// publishTimeout bounds the publishing of one batch.
 	publishTimeout = 10 * time.Second
 )
 
 // deliverer publishes results: straight from memory after their commit, and from the ledger what a crash left behind.
 type deliverer struct {
-	pool      *pgxpool.Pool
-	publisher Publisher
-	now       func() time.Time
-	logger    *slog.Logger
-	queue     chan task.Result
-	recover   chan struct{}
-	chaos     func(point string)
-	age       time.Duration
+	pool    *pgxpool.Pool
+	js      jetstream.JetStream
+	now     func() time.Time
+	logger  *slog.Logger
+	queue   chan task.Result
+	recover chan struct{}
+	chaos   func(point string)
+	age     time.Duration
 }
 
 // Add hands over a result whose commit is done. It does not wait: a result for which there is no room is recovered from
@@ -85,8 +81,6 @@ func (d *deliverer) run(ctx context.Context) {
 
 // flush publishes what the last settlements left. What does not get through is recovered by the next process.
 func (d *deliverer) flush(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
-	defer cancel()
 	for {
 		select {
 		case first := <-d.queue:
@@ -122,9 +116,10 @@ func (d *deliverer) publish(ctx context.Context, results []task.Result) bool {
 		}
 		messages[i], ids[i] = message, r.TaskID
 	}
-	publishCtx, cancel := context.WithTimeout(ctx, publishTimeout)
+	// what has begun is finished also when the process stops: half of it would be published again
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
-	if err := d.publisher.PublishBatch(publishCtx, messages); err != nil {
+	if err := publishAll(ctx, d.js, messages); err != nil {
 		d.logger.WarnContext(ctx, "results were not published", slog.Int("results", len(results)), slog.Any("err", err))
 		return false
 	}
@@ -139,6 +134,11 @@ func (d *deliverer) publish(ctx context.Context, results []task.Result) bool {
 
 func resultMessage(r task.Result) (*nats.Msg, error) {
 	body, err := json.Marshal(r)
+	if err == nil && len(body) > resultBytes {
+		r.Output, r.ToolCalls = "", nil
+		r.Reason = fmt.Sprintf("the result has %d bytes, more than a message may have; its output is in weir.outputs", len(body))
+		body, err = json.Marshal(r)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("encode result: %w", err)
 	}

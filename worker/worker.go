@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"golang.org/x/sync/errgroup"
@@ -41,7 +42,7 @@ type Config struct {
 	Providers map[string]providers.Provider
 	// Validators by feature.
 	Validators map[string]*validators.Chain
-	Publisher  Publisher
+	Stream     jetstream.JetStream
 	// SpoolDir keeps paid answers while Postgres is away; empty means memory only.
 	SpoolDir string
 	// Boot is the identity of this process: a new one for each start.
@@ -131,7 +132,7 @@ func (w *Worker) wire() error {
 	paused := newPauses()
 	limits := taskLimits(c.Catalog)
 	w.deliverer = &deliverer{
-		pool: c.Pool, publisher: c.Publisher, now: c.Now, logger: c.Logger, chaos: c.Chaos, age: c.Timing.Recover,
+		pool: c.Pool, js: c.Stream, now: c.Now, logger: c.Logger, chaos: c.Chaos, age: c.Timing.Recover,
 		queue: make(chan task.Result, deliverQueue), recover: make(chan struct{}, 1),
 	}
 	w.dispatcher = &dispatcher{

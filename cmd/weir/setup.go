@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/classifier"
+	"github.com/weirhq/weir/pricing"
+	"github.com/weirhq/weir/providers"
+	"github.com/weirhq/weir/providers/anthropic"
+	"github.com/weirhq/weir/providers/openai"
+	"github.com/weirhq/weir/validators"
+	"github.com/weirhq/weir/worker"
+)
+
+// setup is everything that weir.yaml and the price book come to.
+type setup struct {
+	catalog    *catalog.Catalog
+	book       *pricing.Book
+	classifier classifier.Classifier
+	validators map[string]*validators.Chain
+}
+
+// readSetup reads a weir.yaml from a file and checks all of it.
+func readSetup(path string) (*setup, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the path is the operator's
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no %s; 'weir config starter > %s' writes one to begin with", path, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return newSetup(data)
+}
+
+// newSetup parses a weir.yaml and checks what needs the other parts: validators that compile, models with a price in
+// force. It returns every mistake at once.
+func newSetup(data []byte) (*setup, error) {
+	c, err := catalog.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	s := &setup{catalog: c, validators: make(map[string]*validators.Chain, len(c.Features))}
+	if s.book, err = pricing.Embedded(); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, name := range sortedKeys(c.Features) {
+		feature := c.Features[name]
+		chain, err := validators.Compile(feature.Validators, feature.OutputSchema)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("features.%s: %w", name, err))
+			continue
+		}
+		s.validators[name] = chain
+	}
+	rules, err := classifier.NewRules(c.Classifier)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("classifier: %w", err))
+	}
+	s.classifier = rules
+	errs = append(errs, worker.NewModels(c, s.book, time.Now).Check()...)
+	return s, errors.Join(errs...)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// buildProviders makes the clients of the providers that the cascades use. A key that is named and not set is a mistake:
+// better at the start than in the first task's attempt.
+func (s *setup) buildProviders(getenv func(string) string) (map[string]providers.Provider, error) {
+	clients := map[string]providers.Provider{}
+	var errs []error
+	for _, name := range s.catalog.UsedProviders() {
+		p := s.catalog.Providers[name]
+		key := ""
+		if p.KeyEnv != "" {
+			if key = strings.TrimSpace(getenv(p.KeyEnv)); key == "" {
+				errs = append(errs, fmt.Errorf("providers.%s: the environment variable %s is not set", name, p.KeyEnv))
+				continue
+			}
+		}
+		client, err := buildProvider(p, providers.NewSecret(key))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("providers.%s: %w", name, err))
+			continue
+		}
+		clients[name] = client
+	}
+	return clients, errors.Join(errs...)
+}
+
+func buildProvider(p catalog.Provider, key providers.Secret) (providers.Provider, error) {
+	config := providers.Config{
+		BaseURL: p.BaseURL, Key: key, ConnectTimeout: p.ConnectTimeout, Timeout: p.Timeout, IdleTimeout: p.IdleTimeout,
+		MaxBodyBytes: p.MaxBodyBytes, MaxConns: p.Concurrency, AllowPrivate: p.AllowPrivate,
+		UserAgent: "weir/" + version(),
+	}
+	switch p.API {
+	case "anthropic":
+		return anthropic.New(config)
+	case "openai":
+		return openai.New(config)
+	}
+	return nil, fmt.Errorf("api %q is not one of anthropic, openai", p.API)
+}
