@@ -54,9 +54,15 @@ type Line struct {
 // Traits are what the book knows of a model besides its prices.
 type Traits struct {
 	Window     int64 // tokens; 0 means unknown
-	MaxInput   int64
+	MaxInput   int64 // the window when the book names no other
 	MaxOutput  int64
 	JSONSchema bool // takes a schema for structured output
 	// TokenFactor times the o200k count estimates the model's own count.
 	TokenFactor float64
+	// MinCacheable is the shortest prefix, in tokens, that the provider's cache takes; 0 means unknown.
+	MinCacheable int64
+	// InputIncludesCached says that the input tokens of the provider's own usage include those of its cache.
+	InputIncludesCached bool
+	// OutputIncludesReasoning says the same of its output tokens and those of reasoning.
+	OutputIncludesReasoning bool
 }

@@ -1,0 +1,66 @@
+package pricing_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLint(t *testing.T) {
+	t.Parallel()
+	const flat = "\n        bands: [{input: \"1\", output: \"1\"}]\n"
+	later := strings.NewReplacer("2026-01-01", "2026-02-01", "in_force", "announced").Replace(row) + flat
+	tests := []struct {
+		name    string
+		content string
+		now     string
+		want    []string
+	}{
+		{"Fresh", acme(""), "2026-02-16", nil},
+		{"CheckedLongAgo", acme(""), "2026-02-17", []string{
+			"acme/small@2026-01-01: last checked on 2026-01-02, more than 45 days ago",
+		}},
+		{"EndedRowsAreHistory", acme("        until: 2026-02-01\n"), "2026-09-01", nil},
+		{"BandThatGetsCheaper", strings.Replace(acme(""), `output: "6"`, `output: "3"`, 1), "2026-01-03", []string{
+			"acme/small@2026-01-01: band 2 is cheaper than the band before it",
+		}},
+		{"EndsWithoutSuccessor", acme("        until: 2026-03-01\n"), "2026-01-15", []string{
+			"acme/small@2026-01-01: ends on 2026-03-01, and no price in force follows",
+		}},
+		{"EndsInAWhile", acme("        until: 2026-03-01\n"), "2026-01-14", nil},
+		{"EndsWithSuccessor", acme("        until: 2026-02-01\n") + strings.Replace(later, "announced", "in_force", 1), "2026-01-15", nil},
+		{"AnnouncedSuccessor", acme("        until: 2026-02-01\n") + later, "2026-01-15", []string{
+			"acme/small@2026-01-01: ends on 2026-02-01, and no price in force follows",
+		}},
+		{"AnnouncedDayHasCome", acme("        until: 2026-02-01\n") + later, "2026-02-01", []string{
+			"acme/small@2026-02-01: announced for 2026-02-01, which has come: put it in force or take it out",
+		}},
+		{"AnnouncedRunsIntoOneInForce", acme("") + later, "2026-01-15", []string{
+			"acme/small@2026-02-01: announced for a time when acme/small@2026-01-01 is in force: give that one an until",
+		}},
+		{"AnnouncedBeforeOneInForce", head + strings.NewReplacer("2026-01-01", "2025-12-01", "in_force", "announced").Replace(row) + flat +
+			strings.Replace(row, "2026-01-01", "2026-02-01", 1) + flat, "2025-11-20", []string{
+			"acme/small@2025-12-01: announced for a time when acme/small@2026-02-01 is in force: give that one an until",
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			now, err := time.Parse(time.DateOnly, tt.now)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, mustBook(t, tt.content).Lint(now))
+		})
+	}
+}
+
+func TestLint_Embedded(t *testing.T) {
+	t.Parallel()
+	for _, found := range mustEmbedded(t).Lint(november()) {
+		if strings.Contains(found, "last checked on") { // true, and for a person with network access
+			continue
+		}
+		require.Equal(t, "google/gemini-3.8-flash@2026-09-02: ends on 2027-01-01, and no price in force follows", found)
+	}
+}

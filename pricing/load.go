@@ -1,0 +1,224 @@
+package pricing
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+)
+
+const (
+	schemaVersion = "1"
+	currency      = "USD"
+	maxFileBytes  = 1 << 20
+	maxNameChars  = 128
+	maxMatchChars = 200
+	millionth     = 1_000_000 // a ParseRate counts millionths
+)
+
+// Load reads the price book from all *.yaml files at the root of fsys, one provider each. Reading is strict: unknown
+// keys, rates that are not exact, rows that overlap and names that fit two models are mistakes, and the error joins
+// one sentence for each of them.
+func Load(fsys fs.FS) (*Book, error) {
+	names, err := fs.Glob(fsys, "*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("list price files: %w", err)
+	}
+	if len(names) == 0 {
+		return nil, errors.New("the price book has no *.yaml file")
+	}
+	r := &report{}
+	book := &Book{}
+	for _, name := range names {
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, fmt.Errorf("read price file: %w", err)
+		}
+		r.file = name
+		book.read(r, data)
+	}
+	slices.SortFunc(book.providers, func(a, b *provider) int { return cmp.Compare(a.name, b.name) })
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	book.hash, err = book.digest()
+	return book, err
+}
+
+// digest covers everything that the book can tell.
+func (b *Book) digest() (string, error) {
+	content, err := json.Marshal(struct {
+		Models []Model
+		Rows   []Row
+	}{b.Models(), b.Rows()})
+	if err != nil {
+		return "", fmt.Errorf("hash price book: %w", err)
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// read adds the provider of one file.
+func (b *Book) read(r *report, data []byte) {
+	top, err := parse(data)
+	if err != nil {
+		r.add(0, "", "%s", err)
+		return
+	}
+	o := readObject(r, "", top)
+	defer o.close()
+	if n := o.need("schema"); n != nil && n.Value != schemaVersion {
+		o.bad(n, "schema", "is %s; this weir reads %s", shown(n), schemaVersion)
+	}
+	if n := o.need("currency"); n != nil && n.Value != currency {
+		o.bad(n, "currency", "is %s; it must be %s", shown(n), currency)
+	}
+	p := &provider{name: o.needText("provider")}
+	for _, other := range b.providers {
+		if other.name == p.name {
+			o.bad(o.values["provider"], "provider", "is %q, which another file has already", p.name)
+		}
+	}
+	var common Traits
+	if usage := o.object("usage"); usage != nil {
+		common.InputIncludesCached = usage.flag("input_includes_cached")
+		common.OutputIncludesReasoning = usage.flag("output_includes_reasoning")
+		usage.close()
+	}
+	o.list("models", true, func(o *object) { p.models = append(p.models, readModel(o, p.name, common)) })
+	slices.SortStableFunc(p.models, func(a, b *model) int { return cmp.Compare(a.id, b.id) })
+	p.checkNames(r)
+	b.providers = append(b.providers, p)
+}
+
+// parse reads the one YAML document of a file.
+func parse(data []byte) (*yaml.Node, error) {
+	if len(data) > maxFileBytes {
+		return nil, fmt.Errorf("the file has %d bytes; at most %d are read", len(data), maxFileBytes)
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("read yaml: %w", err)
+	}
+	var doc, rest yaml.Node
+	if err := loader.Load(&doc); errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty")
+	} else if err != nil {
+		return nil, fmt.Errorf("this is not YAML: %w", err)
+	}
+	if err := loader.Load(&rest); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the file holds more than one YAML document")
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
+		return nil, errors.New("the file is empty")
+	}
+	return doc.Content[0], nil
+}
+
+func readModel(o *object, provider string, traits Traits) *model {
+	m := &model{id: o.needText("id"), traits: traits}
+	if m.id != "" {
+		o.path = m.id // easier to find than a number
+	}
+	if len(m.id) > maxNameChars {
+		o.r.add(o.line, o.at("id"), "is longer than %d characters", maxNameChars)
+	}
+	for i, n := range o.texts("match") {
+		re, err := anchored(n.Value)
+		if err != nil {
+			o.bad(n, fmt.Sprintf("match[%d]", i), "is %s", err)
+			continue
+		}
+		m.patterns = append(m.patterns, n.Value)
+		m.match = append(m.match, re)
+	}
+	m.readTraits(o)
+	o.list("prices", true, func(o *object) { m.rows = append(m.rows, readRow(o, provider+"/"+m.id)) })
+	slices.SortStableFunc(m.rows, func(a, b *row) int { return a.from.Compare(b.from) })
+	m.checkRows(o)
+	return m
+}
+
+func (m *model) readTraits(o *object) {
+	if limits := o.object("limits"); limits != nil {
+		m.traits.Window = limits.tokens("window")
+		m.traits.MaxInput = limits.tokens("max_input")
+		m.traits.MaxOutput = limits.tokens("max_output")
+		m.traits.MinCacheable = limits.tokens("min_cacheable")
+		limits.close()
+	}
+	if m.traits.MaxInput == 0 {
+		m.traits.MaxInput = m.traits.Window
+	}
+	if caps := o.object("caps"); caps != nil {
+		m.traits.JSONSchema = caps.flag("json_schema")
+		caps.close()
+	}
+	tokenizer := o.object("tokenizer")
+	if tokenizer == nil {
+		o.r.add(o.line, o.at("tokenizer"), "is missing")
+		return
+	}
+	if n := tokenizer.need("o200k_factor"); n != nil {
+		factor, err := textAs(n, ParseRate)
+		if err != nil || factor == 0 || factor > 10*millionth {
+			tokenizer.bad(n, "o200k_factor", "is %s; write a decimal in quotes from \"0.000001\" to \"10\"", shown(n))
+		}
+		m.traits.TokenFactor = float64(factor) / millionth
+	}
+	tokenizer.close()
+}
+
+// anchored compiles a pattern that names must match whole. Repetition without end is refused: it makes a prefix match,
+// and a model that is not known yet would get the price of another.
+func anchored(pattern string) (*regexp.Regexp, error) {
+	if len(pattern) > maxMatchChars {
+		return nil, fmt.Errorf("longer than %d characters", maxMatchChars)
+	}
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil, fmt.Errorf("no regular expression: %w", err)
+	}
+	if endless(tree) {
+		return nil, errors.New("a pattern with * or +; name the exact number of characters, such as [0-9]{8}")
+	}
+	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
+	if err != nil {
+		return nil, fmt.Errorf("no regular expression: %w", err)
+	}
+	if re.MatchString("") {
+		return nil, errors.New("a pattern that matches the empty name")
+	}
+	return re, nil
+}
+
+func endless(tree *syntax.Regexp) bool {
+	if tree.Op == syntax.OpStar || tree.Op == syntax.OpPlus || (tree.Op == syntax.OpRepeat && tree.Max < 0) {
+		return true
+	}
+	return slices.ContainsFunc(tree.Sub, endless)
+}
+
+// checkNames notes an id that is given twice, and one that is another model's name as well.
+func (p *provider) checkNames(r *report) {
+	for i, m := range p.models {
+		if i > 0 && m.id == p.models[i-1].id {
+			r.add(0, m.id, "is given twice")
+		}
+		for _, other := range p.models {
+			if other.id != m.id && other.matches(m.id) {
+				r.add(0, m.id, "is also matched by a pattern of %s", other.id)
+			}
+		}
+	}
+}

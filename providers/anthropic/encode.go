@@ -1,0 +1,118 @@
+package anthropic
+
+import (
+	"strconv"
+
+	"github.com/weirhq/weir/providers"
+	"github.com/weirhq/weir/providers/httpcall"
+	"github.com/weirhq/weir/task"
+)
+
+// Prepare encodes the call with its stable part first: tools, system and context in the order in which the API caches
+// them, then the messages. Every error wraps providers.ErrCall.
+func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
+	if err := call.Check(); err != nil {
+		return providers.Request{}, err
+	}
+	prefix, err := p.prefixes.Of(call, stable)
+	if err != nil {
+		return providers.Request{}, err
+	}
+	size := len(prefix) + 64
+	for _, m := range call.Messages {
+		size += len(m.Content) + len(m.Content)/16 + 48
+	}
+	body := append(make([]byte, 0, size), prefix...)
+	for i, m := range call.Messages {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = appendMessage(body, m)
+	}
+	body = append(body, `],"max_tokens":`...)
+	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
+	body = append(body, '}')
+	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
+}
+
+func appendMessage(dst []byte, m task.Message) []byte {
+	dst = append(dst, `{"role":`...)
+	dst = httpcall.AppendString(dst, m.Role)
+	dst = append(dst, `,"content":`...)
+	dst = httpcall.AppendString(dst, m.Content)
+	return append(dst, '}')
+}
+
+// stable is the body up to the first message.
+func stable(call providers.Call) ([]byte, error) {
+	dst := append([]byte(nil), `{"model":`...)
+	dst = httpcall.AppendString(dst, call.Model)
+	dst, err := appendTools(dst, call.Tools)
+	if err != nil {
+		return nil, err
+	}
+	dst = appendSystem(dst, call.System, call.Context)
+	if call.JSONSchema && len(call.Schema) > 0 {
+		dst = append(dst, `,"output_config":{"format":{"type":"json_schema","schema":`...)
+		if dst, err = httpcall.AppendObject(dst, call.Schema); err != nil {
+			return nil, err
+		}
+		dst = append(dst, `}}`...)
+	}
+	return append(dst, `,"messages":[`...), nil
+}
+
+func appendTools(dst []byte, tools []task.Tool) ([]byte, error) {
+	if len(tools) == 0 {
+		return dst, nil
+	}
+	dst = append(dst, `,"tools":[`...)
+	for i, tool := range tools {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = appendTool(dst, tool); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+func appendTool(dst []byte, tool task.Tool) ([]byte, error) {
+	dst = append(dst, `{"name":`...)
+	dst = httpcall.AppendString(dst, tool.Name)
+	if tool.Description != "" {
+		dst = append(dst, `,"description":`...)
+		dst = httpcall.AppendString(dst, tool.Description)
+	}
+	dst = append(dst, `,"input_schema":`...)
+	if len(tool.Parameters) == 0 {
+		return append(dst, `{"type":"object"}}`...), nil // the API demands a schema
+	}
+	dst, err := httpcall.AppendObject(dst, tool.Parameters)
+	return append(dst, '}'), err
+}
+
+// appendSystem writes the system prompt and each context as a block of its own, so that each can end a cached prefix.
+func appendSystem(dst []byte, system string, context []string) []byte {
+	open := false
+	for _, text := range append([]string{system}, context...) {
+		if text == "" {
+			continue // the API refuses empty blocks
+		}
+		if open {
+			dst = append(dst, ',')
+		} else {
+			dst = append(dst, `,"system":[`...)
+			open = true
+		}
+		dst = append(dst, `{"type":"text","text":`...)
+		dst = httpcall.AppendString(dst, text)
+		dst = append(dst, '}')
+	}
+	if open {
+		dst = append(dst, ']')
+	}
+	return dst
+}

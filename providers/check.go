@@ -1,0 +1,34 @@
+package providers
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrCall is wrapped by every error of Prepare: the call cannot be encoded, so trying it again cannot help.
+var ErrCall = errors.New("call cannot be encoded")
+
+// Check says whether the call has what every wire format needs. Every error wraps ErrCall.
+func (c Call) Check() error {
+	switch {
+	case c.Model == "":
+		return fmt.Errorf("%w: no model", ErrCall)
+	case c.MaxOutputTokens <= 0:
+		return fmt.Errorf("%w: no limit of output tokens, so no bounded cost", ErrCall)
+	case len(c.Messages) == 0:
+		return fmt.Errorf("%w: no message", ErrCall)
+	case c.Messages[len(c.Messages)-1].Role != "user":
+		return fmt.Errorf("%w: the last message is not the user's", ErrCall)
+	}
+	for i, m := range c.Messages {
+		if m.Role != "user" && m.Role != "assistant" {
+			return fmt.Errorf("%w: message %d has the role %q, neither user nor assistant", ErrCall, i, m.Role)
+		}
+	}
+	for i, tool := range c.Tools {
+		if tool.Name == "" {
+			return fmt.Errorf("%w: tool %d has no name", ErrCall, i)
+		}
+	}
+	return nil
+}

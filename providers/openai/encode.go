@@ -1,0 +1,117 @@
+package openai
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/weirhq/weir/providers"
+	"github.com/weirhq/weir/providers/httpcall"
+	"github.com/weirhq/weir/task"
+)
+
+// Prepare encodes the call with its stable part first: tools, system and context, then the messages. Every error wraps
+// providers.ErrCall.
+func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
+	if err := call.Check(); err != nil {
+		return providers.Request{}, err
+	}
+	prefix, err := p.prefixes.Of(call, stable)
+	if err != nil {
+		return providers.Request{}, err
+	}
+	size := len(prefix) + 128
+	for _, m := range call.Messages {
+		size += len(m.Content) + len(m.Content)/16 + 48
+	}
+	body := append(make([]byte, 0, size), prefix...)
+	for _, m := range call.Messages {
+		if body[len(body)-1] == '}' { // after the system message or another one
+			body = append(body, ',')
+		}
+		body = appendMessage(body, m.Role, m.Content)
+	}
+	body = append(body, `],"`...)
+	body = append(body, p.dialect.outputLimit...)
+	body = append(body, `":`...)
+	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
+	body = append(body, p.dialect.routing...)
+	body = append(body, '}')
+	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
+}
+
+func appendMessage(dst []byte, role, content string) []byte {
+	dst = append(dst, `{"role":`...)
+	dst = httpcall.AppendString(dst, role)
+	dst = append(dst, `,"content":`...)
+	dst = httpcall.AppendString(dst, content)
+	return append(dst, '}')
+}
+
+// stable is the body up to the first message of the conversation.
+func stable(call providers.Call) ([]byte, error) {
+	dst := append([]byte(nil), `{"model":`...)
+	dst = httpcall.AppendString(dst, call.Model)
+	dst, err := appendTools(dst, call.Tools)
+	if err != nil {
+		return nil, err
+	}
+	if call.JSONSchema && len(call.Schema) > 0 {
+		dst = append(dst, `,"response_format":{"type":"json_schema","json_schema":{"name":"answer","strict":`...)
+		dst = strconv.AppendBool(dst, strict(call.Schema))
+		dst = append(dst, `,"schema":`...)
+		if dst, err = httpcall.AppendObject(dst, call.Schema); err != nil {
+			return nil, err
+		}
+		dst = append(dst, `}}`...)
+	}
+	dst = append(dst, `,"messages":[`...)
+	if system := systemText(call.System, call.Context); system != "" {
+		dst = appendMessage(dst, "system", system)
+	}
+	return dst, nil
+}
+
+// systemText is one text, because chat templates of open models take one system message, and that as a string.
+func systemText(system string, context []string) string {
+	var parts []string
+	for _, text := range append([]string{system}, context...) {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, "\n\n")
+}
+
+func appendTools(dst []byte, tools []task.Tool) ([]byte, error) {
+	if len(tools) == 0 {
+		return dst, nil
+	}
+	dst = append(dst, `,"tools":[`...)
+	for i, tool := range tools {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = appendTool(dst, tool); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+func appendTool(dst []byte, tool task.Tool) ([]byte, error) {
+	dst = append(dst, `{"type":"function","function":{"name":`...)
+	dst = httpcall.AppendString(dst, tool.Name)
+	if tool.Description != "" {
+		dst = append(dst, `,"description":`...)
+		dst = httpcall.AppendString(dst, tool.Description)
+	}
+	if len(tool.Parameters) > 0 {
+		dst = append(dst, `,"parameters":`...)
+		var err error
+		if dst, err = httpcall.AppendObject(dst, tool.Parameters); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, `}}`...), nil
+}

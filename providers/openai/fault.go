@@ -1,0 +1,168 @@
+package openai
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/weirhq/weir/providers/httpcall"
+	"github.com/weirhq/weir/task"
+)
+
+// apiError is the error object in the forms that compatible servers give it: OpenAI's, a mere string, a numeric code.
+type apiError struct {
+	present bool
+	Type    string
+	Code    string
+	Message string
+	// Status is the code when it is a number, as OpenRouter's and vLLM's is; else 0.
+	Status int
+	// Flagged says that a moderation refused the prompt.
+	Flagged bool
+}
+
+type errorObject struct {
+	Type     looseString `json:"type"`
+	Code     looseString `json:"code"`
+	Message  looseString `json:"message"`
+	Metadata struct {
+		Reasons      []looseString `json:"reasons"`
+		FlaggedInput looseString   `json:"flagged_input"`
+	} `json:"metadata"`
+}
+
+// looseString is a string or any other JSON value in its own words; null is empty.
+type looseString string
+
+// UnmarshalJSON reads every JSON value.
+func (s *looseString) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '"' {
+		return json.Unmarshal(raw, (*string)(s))
+	}
+	if string(raw) != "null" {
+		*s = looseString(raw)
+	}
+	return nil
+}
+
+// UnmarshalJSON reads every form; null is no error.
+func (e *apiError) UnmarshalJSON(raw []byte) error {
+	if string(raw) == "null" {
+		return nil
+	}
+	var o errorObject
+	if len(raw) > 0 && raw[0] == '{' {
+		_ = json.Unmarshal(raw, &o) // a field of another type is left out: the rest still tells the class
+	} else {
+		_ = o.Message.UnmarshalJSON(raw) // never fails
+	}
+	*e = apiError{
+		present: true, Type: string(o.Type), Code: string(o.Code), Message: string(o.Message),
+		Flagged: len(o.Metadata.Reasons) > 0 || o.Metadata.FlaggedInput != "",
+	}
+	if n, err := strconv.Atoi(e.Code); err == nil && n >= http.StatusBadRequest && n < 600 {
+		e.Status = n
+	}
+	return nil
+}
+
+// Fault reads an error answer.
+func (format) Fault(a httpcall.Answer) httpcall.Fault {
+	var body struct {
+		Error apiError `json:"error"`
+		// Older vLLM puts the error's fields at the top, FastAPI has a detail.
+		Message looseString `json:"message"`
+		Type    looseString `json:"type"`
+		Detail  looseString `json:"detail"`
+	}
+	_ = json.Unmarshal(a.Body, &body) // what is no JSON has none of the fields
+	switch {
+	case body.Error.present:
+		return body.Error.fault(a)
+	case body.Message != "":
+		e := apiError{Type: string(body.Type), Message: string(body.Message)}
+		return e.fault(a)
+	case body.Detail != "":
+		e := apiError{Message: string(body.Detail)}
+		return e.fault(a)
+	}
+	return httpcall.Fault{Class: httpcall.Class(a.Status), Message: httpcall.Unexplained(a)}
+}
+
+func (e *apiError) fault(a httpcall.Answer) httpcall.Fault {
+	message := e.Message
+	if message == "" {
+		message = httpcall.Unexplained(a)
+	}
+	return httpcall.Fault{Class: e.class(a.Status), Message: message}
+}
+
+// class goes by the error's code, then by its words, then by the status: one status has several meanings, and gateways
+// keep OpenAI's codes and words more often than its statuses.
+func (e *apiError) class(status int) task.FailureClass {
+	if status < http.StatusBadRequest { // an error inside an answer of status 200
+		status = e.Status
+	}
+	if class, ok := codeClass(e.Code); ok {
+		return class
+	}
+	if class, ok := codeClass(e.Type); ok {
+		return class
+	}
+	if e.Flagged && status < http.StatusInternalServerError {
+		return task.FailRefusal
+	}
+	if class, ok := e.wordsClass(status); ok {
+		return class
+	}
+	if status == 0 {
+		return task.FailServer
+	}
+	return httpcall.Class(status)
+}
+
+func codeClass(code string) (task.FailureClass, bool) {
+	switch code {
+	case "insufficient_quota", "credit_balance_exhausted", "organization_usage_limit_exceeded",
+		"organization_spend_limit_exceeded", "project_spend_limit_exceeded", "billing_hard_limit_reached",
+		"billing_not_active":
+		return task.FailQuota, true
+	case "slow_down":
+		return task.FailSlowDown, true
+	case "server_is_overloaded", "resource_unavailable", "model_overloaded":
+		return task.FailOverloaded, true
+	case "context_length_exceeded", "exceed_context_size_error", "request_too_large":
+		return task.FailTooLong, true
+	case "model_not_found", "model_deprecated":
+		return task.FailNotFound, true
+	case "invalid_api_key", "account_deactivated":
+		return task.FailAuth, true
+	case "content_filter", "content_policy_violation":
+		return task.FailRefusal, true
+	}
+	return "", false
+}
+
+func (e *apiError) wordsClass(status int) (task.FailureClass, bool) {
+	switch status {
+	case http.StatusTooManyRequests:
+		switch {
+		case httpcall.Mentions(e.Message, "request too large"):
+			return task.FailTooLong, true // larger than a whole window: no wait makes it fit
+		case httpcall.Mentions(e.Message, "exceeded your current quota", "billing details"):
+			return task.FailQuota, true
+		case httpcall.Mentions(e.Message, "resource unavailable", "resources unavailable"):
+			return task.FailOverloaded, true // flex processing without capacity
+		}
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+		if httpcall.Mentions(e.Message, "maximum context length", "context window", "context length", "context size",
+			"prompt is too long") {
+			return task.FailTooLong, true
+		}
+	case http.StatusServiceUnavailable:
+		if httpcall.Mentions(e.Message, "slow down") {
+			return task.FailSlowDown, true
+		}
+	}
+	return "", false
+}
