@@ -1,0 +1,236 @@
+package providertest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirhq/weir/providers"
+	"github.com/weirhq/weir/task"
+)
+
+func (s Suite) testEgress(t *testing.T) {
+	t.Helper()
+	t.Run("RedirectIsNotFollowed", func(t *testing.T) {
+		t.Parallel()
+		other := serve(t, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, s.Good) })
+		for _, status := range []int{301, 302, 303, 307, 308} {
+			srv := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, status) })
+			s.requireFailure(t, srv, s.config(srv.URL), task.FailMalformed)
+		}
+		require.Zero(t, other.requests.Load(), "the key would have gone along")
+	})
+	t.Run("PrivateAddressIsRefused", func(t *testing.T) {
+		t.Parallel()
+		for _, host := range []string{
+			"127.0.0.1:9", "[::1]:9", "10.1.2.3:9", "192.168.0.1:9", "169.254.169.254", "100.64.0.1:9", "224.0.0.1:9",
+			"0.0.0.0:9", "[fd00::1]:9", "[fe80::1]:9", "[::ffff:127.0.0.1]:9", "[64:ff9b::7f00:1]:9", "localhost:9",
+		} {
+			cfg := s.config("https://" + host)
+			cfg.AllowPrivate = false
+			_, failed := do(t, s.provider(t, cfg))
+			require.Equal(t, task.FailNotSent, failed.Class, host)
+			require.Contains(t, failed.Message, "not public", host)
+		}
+	})
+	t.Run("BaseURLIsChecked", func(t *testing.T) {
+		t.Parallel()
+		for _, url := range []string{
+			"http://api.example.com", "ftp://api.example.com", "https://", "https://user:" + canary + "@api.example.com",
+			"https://api.example.com?key=" + canary, "https://api.example.com#x", "://", "api.example.com",
+		} {
+			cfg := s.config(url)
+			cfg.AllowPrivate = false
+			_, err := s.New(cfg)
+			require.Error(t, err, url)
+			require.NotContains(t, err.Error(), canary)
+		}
+	})
+	t.Run("BrokenConfigurationIsRefused", func(t *testing.T) {
+		t.Parallel()
+		_, err := s.New(providers.Config{Timeout: -1, MaxConns: -1, Key: providers.NewSecret(canary + "\n")})
+		require.ErrorContains(t, err, "the timeout is negative")
+		require.ErrorContains(t, err, "the number of connections is negative")
+		require.ErrorContains(t, err, "printable ASCII")
+		require.NotContains(t, err.Error(), canary)
+	})
+}
+
+func (s Suite) testRequests(t *testing.T) {
+	t.Helper()
+	t.Run("WhatIsSent", func(t *testing.T) { t.Parallel(); s.testSent(t) })
+	t.Run("NoKeyNoHeader", func(t *testing.T) {
+		t.Parallel()
+		srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get(s.KeyHeader) != "" {
+				w.WriteHeader(http.StatusTeapot)
+			}
+			writeJSON(w, http.StatusOK, s.Good)
+		})
+		cfg := s.config(srv.URL)
+		cfg.Key = providers.Secret{}
+		s.requireGood(t, srv, cfg)
+	})
+	t.Run("KeyIsNotPrinted", func(t *testing.T) {
+		t.Parallel()
+		cfg := s.config("http://127.0.0.1:9")
+		var logged bytes.Buffer
+		slog.New(slog.NewJSONHandler(&logged, nil)).InfoContext(t.Context(), "configured", slog.Any("config", cfg.Key))
+		encoded, err := json.Marshal(cfg.Key)
+		require.NoError(t, err)
+		for _, printed := range []string{
+			fmt.Sprintf("%v %+v %#v %s %q %x", cfg, cfg, cfg, cfg.Key, cfg.Key, cfg.Key),
+			fmt.Sprintf("%+v", s.provider(t, cfg)), logged.String(), string(encoded),
+		} {
+			require.NotContains(t, printed, canary)
+		}
+	})
+	t.Run("UnpreparedIsNotSent", func(t *testing.T) {
+		t.Parallel()
+		srv := serve(t, http.NotFound)
+		_, err := s.provider(t, s.config(srv.URL)).Do(t.Context(), providers.Request{})
+		require.Equal(t, task.FailInternal, failure(t, err).Class)
+		require.Zero(t, srv.requests.Load())
+	})
+}
+
+func (s Suite) testSent(t *testing.T) {
+	t.Helper()
+	type received struct {
+		method string
+		header http.Header
+		body   []byte
+	}
+	got := make(chan received, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- received{r.Method, r.Header, body}
+		writeJSON(w, http.StatusOK, s.Good)
+	}))
+	t.Cleanup(srv.Close)
+	cfg := s.config(srv.URL)
+	cfg.UserAgent = "weir/1.2.3"
+	p := s.provider(t, cfg)
+	request := prepare(t, p, call())
+	_, err := p.Do(t.Context(), request)
+	require.NoError(t, err)
+	sent := <-got
+	require.Equal(t, http.MethodPost, sent.method)
+	require.Equal(t, request.Body, sent.body)
+	require.Equal(t, "application/json", sent.header.Get("Content-Type"))
+	require.Equal(t, "weir/1.2.3", sent.header.Get("User-Agent"))
+	require.Equal(t, call().AttemptID.String(), sent.header.Get(providers.AttemptHeader))
+	require.Equal(t, s.KeyPrefix+canary, sent.header.Get(s.KeyHeader))
+	require.Empty(t, sent.header.Get("Idempotency-Key"))
+	require.Empty(t, sent.header.Get("Accept-Encoding"))
+}
+
+func (s Suite) testPrepare(t *testing.T) {
+	t.Helper()
+	p := s.provider(t, s.config("https://api.example.com"))
+	t.Run("SameCallSameBytes", func(t *testing.T) {
+		t.Parallel()
+		first := prepare(t, p, call())
+		require.True(t, json.Valid(first.Body), string(first.Body))
+		require.Equal(t, first, prepare(t, p, call()), "from memory")
+		require.Equal(t, first, prepare(t, s.provider(t, s.config("https://api.example.com")), call()), "encoded anew")
+		require.Equal(t, call().Model, first.Model)
+		require.Equal(t, call().AttemptID, first.AttemptID)
+	})
+	t.Run("StablePartComesFirst", func(t *testing.T) { t.Parallel(); s.testPrefix(t, p) })
+	t.Run("StablePartIsNotMixedUp", func(t *testing.T) { t.Parallel(); s.testDistinct(t, p) })
+	t.Run("CallerMayReuseItsBytes", func(t *testing.T) {
+		t.Parallel()
+		for _, part := range []func(providers.Call) json.RawMessage{
+			func(c providers.Call) json.RawMessage { return c.Schema },
+			func(c providers.Call) json.RawMessage { return c.Tools[0].Parameters },
+		} {
+			c, p := call(), s.provider(t, s.config("https://api.example.com")) // one that remembers only this call
+			before := prepare(t, p, c)
+			copied := bytes.Clone(before.Body)
+			part(c)[2] = 'T'
+			require.Equal(t, copied, before.Body)
+			require.NotEqual(t, copied, prepare(t, p, c).Body)
+		}
+	})
+	t.Run("MistakesAreNamed", func(t *testing.T) { t.Parallel(); s.testMistakes(t, p) })
+}
+
+func (s Suite) testPrefix(t *testing.T, p providers.Provider) {
+	t.Helper()
+	a, b := call(), call()
+	a.Messages = []task.Message{{Role: "user", Content: "@first"}}
+	b.Messages = []task.Message{{Role: "user", Content: "#second"}}
+	b.MaxOutputTokens = 4096
+	bodyA, bodyB := prepare(t, p, a).Body, prepare(t, p, b).Body
+	prefix, _, found := bytes.Cut(bodyA, []byte("@first"))
+	require.True(t, found)
+	require.True(t, bytes.HasPrefix(bodyB, prefix), "%s\n%s", bodyA, bodyB)
+	at := 0
+	for _, part := range []string{
+		a.Tools[0].Name, string(a.Tools[0].Parameters), a.System, a.Context[0], "in one word",
+	} {
+		i := bytes.Index(prefix[at:], []byte(part))
+		require.GreaterOrEqual(t, i, 0, "%q is missing or out of order in %s", part, prefix)
+		at += i + len(part)
+	}
+	require.Contains(t, string(prefix), string(a.Schema), "the schema is sent as it is")
+}
+
+func (s Suite) testDistinct(t *testing.T, p providers.Provider) {
+	t.Helper()
+	seen := map[string]int{}
+	changes := []func(*providers.Call){
+		func(*providers.Call) {},
+		func(c *providers.Call) { c.Model = "model-2" },
+		func(c *providers.Call) { c.System = "Other." },
+		func(c *providers.Call) { c.Context = c.Context[:1] },
+		func(c *providers.Call) { c.Context[0], c.Context[1] = c.Context[1], c.Context[0] },
+		func(c *providers.Call) { c.Tools = nil },
+		func(c *providers.Call) { c.Tools[0].Description = "other" },
+		func(c *providers.Call) { c.Tools[0].Parameters = nil },
+		func(c *providers.Call) { c.JSONSchema = false },
+		func(c *providers.Call) { c.Schema = []byte(`{"type":"object"}`) },
+		func(c *providers.Call) { c.Messages = c.Messages[2:] },
+		func(c *providers.Call) { c.MaxOutputTokens++ },
+	}
+	for range 2 { // encoded, then from memory
+		for i, change := range changes {
+			c := call()
+			change(&c)
+			body := string(prepare(t, p, c).Body)
+			if other, dup := seen[body]; dup {
+				require.Equal(t, other, i)
+			}
+			seen[body] = i
+		}
+	}
+	require.Len(t, seen, len(changes))
+}
+
+func (s Suite) testMistakes(t *testing.T, p providers.Provider) {
+	t.Helper()
+	for _, change := range []func(*providers.Call){
+		func(c *providers.Call) { c.Model = "" },
+		func(c *providers.Call) { c.MaxOutputTokens = 0 },
+		func(c *providers.Call) { c.Messages = nil },
+		func(c *providers.Call) { c.Messages = c.Messages[:2] },
+		func(c *providers.Call) { c.Messages[0].Role = "system" },
+		func(c *providers.Call) { c.Tools[0].Name = "" },
+		func(c *providers.Call) { c.Tools[0].Parameters = []byte(`{"type":`) },
+		func(c *providers.Call) { c.Schema = []byte(`[]`) },
+		func(c *providers.Call) { c.Schema = []byte(`{}}`) },
+	} {
+		c := call()
+		change(&c)
+		_, err := p.Prepare(c)
+		require.ErrorIs(t, err, providers.ErrCall)
+	}
+}
