@@ -44,19 +44,19 @@ func findBinaries(ctx context.Context, binDir string, major int) (Binaries, erro
 	if binDir == "" {
 		dirs = binaryDirs(ctx)
 	}
-	var found []Binaries
+	var first Binaries
 	for _, dir := range dirs {
-		if b, ok := readBinaries(ctx, dir); ok && b.Major >= oldestMajor {
-			found = append(found, b)
+		b, ok := readBinaries(ctx, dir)
+		if !ok || b.Major < oldestMajor {
+			continue
 		}
-	}
-	for _, b := range found {
-		if b.Major == major {
+		if major == 0 || b.Major == major {
 			return b, nil
 		}
+		first = orDefault(first, b)
 	}
-	if len(found) > 0 {
-		return found[0], nil
+	if first.Dir != "" {
+		return first, nil
 	}
 	if binDir != "" {
 		return Binaries{}, fmt.Errorf("look in %s: %w", binDir, ErrNoPostgres)

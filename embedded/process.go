@@ -44,24 +44,29 @@ func startChild(cmd *exec.Cmd) (*child, error) {
 
 // signal sends sig unless the child has ended.
 func (c *child) signal(sig os.Signal) {
-	select {
-	case <-c.done:
-	default:
+	if !c.ended() {
 		// The child may end at this very moment, which is what every signal here is for.
 		_ = c.cmd.Process.Signal(sig)
 	}
 }
 
-// endsWithin waits for the end of the child, at most for limit and until quit is closed.
+// endsWithin waits for the end of the child, at most for limit and until quit is closed, and reports whether it came.
 func (c *child) endsWithin(limit time.Duration, quit <-chan struct{}) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-c.done:
-		return true
 	case <-timer.C:
-		return false
 	case <-quit:
+	}
+	return c.ended()
+}
+
+func (c *child) ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
 		return false
 	}
 }

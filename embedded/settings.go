@@ -42,14 +42,13 @@ func defaultSettings() map[string]string {
 		"log_timezone":       "UTC",
 		// The log must not show what is in the rows: no statements of failed calls, no values, no details of a
 		// violated constraint.
-		"log_line_prefix":               "",
-		"log_error_verbosity":           "terse",
-		"log_min_error_statement":       "panic",
-		"log_parameter_max_length":      "0",
-		"log_min_duration_statement":    "500ms",
-		"log_checkpoints":               "off",
-		"log_autovacuum_min_duration":   "-1",
-		"cluster_name":                  "weir",
-		"idle_in_transaction_session_timeout": "5min",
+		"log_line_prefix":             "",
+		"log_error_verbosity":         "terse",
+		"log_min_error_statement":     "panic",
+		"log_parameter_max_length":    "0",
+		"log_min_duration_statement":  "500ms",
+		"log_checkpoints":             "off",
+		"log_autovacuum_min_duration": "-1",
+		"cluster_name":                "weir",
 	}
 }

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/weirhq/weir/jobs"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
+	"github.com/weirhq/weir/validators"
 )
 
 // tasks takes task messages in: one transaction for a batch, then the acks.
@@ -133,6 +133,10 @@ func (h *tasks) offer(from origin, tenant, feature, msgID string, item task.Item
 	if err := t.Check(); err != nil {
 		return h.refuseTask(from, tenant, feature, key, t.Batch, item.Raw, err)
 	}
+	if err := validators.CheckTools(t.Tools); err != nil {
+		err := task.Refuse(task.CodeInvalidValue, "tools: %s", err)
+		return h.refuseTask(from, tenant, feature, key, t.Batch, item.Raw, err)
+	}
 	f, ok := h.catalog.Features[feature]
 	if !ok {
 		err := task.Refuse(task.CodeUnknownFeature, "the feature %q is not configured", feature)
@@ -227,7 +231,7 @@ func (h *tasks) insert(ctx context.Context, messages int, offers []offer) error 
 		dead := h.refuseTask(o.origin, o.task.Tenant, o.task.Feature, o.task.Key, o.task.Batch, o.task.Body,
 			task.Refuse(task.CodeInvalidValue, "Postgres refuses the task's data"))
 		h.logger.WarnContext(ctx, "poisoned task refused", slog.Any("err", err))
-		return errors.Join(h.insertTx(ctx, messages, []offer{dead}))
+		return h.insertTx(ctx, messages, []offer{dead})
 	}
 	half := len(offers) / 2
 	if err := h.insert(ctx, messages, offers[:half]); err != nil {

@@ -55,7 +55,8 @@ func InsertIntents(ctx context.Context, db DB, intents []Intent) (map[uuid.UUID]
 		ON CONFLICT (task_id, bundle_id) DO NOTHING
 		RETURNING id`,
 		pgx.NamedArgs{
-			"tasks": tasks, "bundles": bundles, "ids": ids, "owners": owners, "stages": stages, "providers": providers,
+			"tasks": idArray(tasks), "bundles": idArray(bundles), "ids": idArray(ids), "owners": idArray(owners),
+			"stages": stages, "providers": providers,
 			"models": models, "asked": asked, "modes": modes, "bounds": bounds, "hashes": hashes, "started": started,
 		})
 	if err != nil {

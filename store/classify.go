@@ -112,7 +112,8 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 		     AS s (id, class, source, confidence, plan_id, model, cost, prompt, output)
 		WHERE t.id = s.id AND t.state = 'queued'`,
 		pgx.NamedArgs{
-			"ids": ids, "classes": classes, "sources": sources, "confidences": confidences, "plans": plans,
+			"ids": idArray(ids), "classes": classes, "sources": sources, "confidences": confidences,
+			"plans":  idArray(plans),
 			"models": models, "costs": costs, "prompts": prompts, "outputs": outputs,
 		})
 	if err != nil {

@@ -157,7 +157,7 @@ func Release(ctx context.Context, db DB, now time.Time, bundles []Bundle) ([]uui
 		    WHERE t.id = c.id
 		    RETURNING t.bundle_id)
 		SELECT bundle_id, count(*) FROM released GROUP BY bundle_id`,
-		pgx.NamedArgs{"ids": ids, "bundles": of})
+		pgx.NamedArgs{"ids": idArray(ids), "bundles": idArray(of)})
 	if err != nil {
 		return nil, fmt.Errorf("release tasks: %w", err)
 	}

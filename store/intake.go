@@ -80,7 +80,7 @@ func insertKeys(ctx context.Context, db DB, tasks []NewTask) (map[uuid.UUID]bool
 		ORDER BY tenant, key
 		ON CONFLICT (tenant, key) DO NOTHING
 		RETURNING task_id`,
-		pgx.NamedArgs{"tenants": tenants, "keys": keys, "ids": ids, "hashes": hashes})
+		pgx.NamedArgs{"tenants": tenants, "keys": keys, "ids": idArray(ids), "hashes": hashes})
 	if err != nil {
 		return nil, fmt.Errorf("insert task keys: %w", err)
 	}
@@ -140,15 +140,15 @@ func copyTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks
 		pgx.CopyFromSlice(len(tasks), func(i int) ([]any, error) {
 			t := &tasks[i]
 			return []any{
-				t.ID, t.Tenant, t.Feature, t.Key, nullText(t.CallPath), nullText(t.Batch), string(t.Lane), t.Priority,
-				StateQueued, t.Deadline, batch, picoArg(t.MaxCost), t.MaxOutput, len(t.Body), now,
+				idValue(t.ID), t.Tenant, t.Feature, t.Key, nullText(t.CallPath), nullText(t.Batch), string(t.Lane), t.Priority,
+				StateQueued, t.Deadline, idValue(batch), picoArg(t.MaxCost), t.MaxOutput, len(t.Body), now,
 			}, nil
 		}))
 	if err != nil {
 		return fmt.Errorf("copy tasks: %w", err)
 	}
 	_, err = db.CopyFrom(ctx, pgx.Identifier{"weir", "payloads"}, []string{"task_id", "body"},
-		pgx.CopyFromSlice(len(tasks), func(i int) ([]any, error) { return []any{tasks[i].ID, tasks[i].Body}, nil }))
+		pgx.CopyFromSlice(len(tasks), func(i int) ([]any, error) { return []any{idValue(tasks[i].ID), tasks[i].Body}, nil }))
 	if err != nil {
 		return fmt.Errorf("copy payloads: %w", err)
 	}

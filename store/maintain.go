@@ -28,38 +28,6 @@ func PastDeadline(ctx context.Context, tx DB, limit int) ([]Named, error) {
 		FOR NO KEY UPDATE SKIP LOCKED`, pgx.NamedArgs{"limit": limit})
 }
 
-// Selection chooses tasks by one or more of batch label, feature and the producer's id. Empty fields do not limit.
-type Selection struct {
-	Tenant  string
-	Batch   string
-	Feature string
-	Key     string
-}
-
-// Empty reports whether nothing limits the selection.
-func (s Selection) Empty() bool { return s.Batch == "" && s.Feature == "" && s.Key == "" }
-
-const selected = `
-	(@tenant = '' OR t.tenant = @tenant) AND (@batch = '' OR t.batch = @batch)
-	AND (@feature = '' OR t.feature = @feature) AND (@key = '' OR t.key = @key)`
-
-func (s Selection) args() pgx.NamedArgs {
-	return pgx.NamedArgs{"tenant": s.Tenant, "batch": s.Batch, "feature": s.Feature, "key": s.Key}
-}
-
-// Live reads the unfinished tasks of a selection, at most limit of them.
-func Live(ctx context.Context, tx DB, s Selection, limit int) ([]Named, error) {
-	args := s.args()
-	args["limit"] = limit
-	return queryNamed(ctx, tx, "read live tasks", `
-		SELECT t.id, t.tenant, t.key, t.run
-		FROM weir.tasks t
-		WHERE t.finished_at IS NULL AND `+selected+`
-		ORDER BY t.id
-		LIMIT @limit
-		FOR NO KEY UPDATE`, args)
-}
-
 func queryNamed(ctx context.Context, db DB, doing, sql string, args pgx.NamedArgs) ([]Named, error) {
 	rows, err := db.Query(ctx, sql, args)
 	if err != nil {
@@ -70,46 +38,6 @@ func queryNamed(ctx context.Context, db DB, doing, sql string, args pgx.NamedArg
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	return named, nil
-}
-
-// Rerun gives every failed, expired or cancelled task of a selection a new run: a new task with the same key and text,
-// under the given ids' order. It returns how many it made. The old run keeps its cost; the key points at the new one.
-func Rerun(ctx context.Context, tx DB, now time.Time, batch uuid.UUID, s Selection, newIDs []uuid.UUID) (int, error) {
-	args := s.args()
-	args["ids"], args["now"], args["ingest_batch"], args["limit"] = newIDs, now, batch, len(newIDs)
-	var n int
-	err := tx.QueryRow(ctx, `
-		WITH old AS (
-		    SELECT t.*, k.run AS last_run, row_number() OVER (ORDER BY t.id) AS place
-		    FROM weir.tasks t
-		    JOIN weir.task_keys k ON k.task_id = t.id -- only the key's latest run
-		    JOIN weir.payloads p ON p.task_id = t.id
-		    WHERE t.state IN ('failed', 'expired', 'cancelled') AND `+selected+`
-		    ORDER BY t.id
-		    LIMIT @limit),
-		fresh AS (
-		    SELECT old.*, s.new_id
-		    FROM old JOIN unnest(@ids::uuid[]) WITH ORDINALITY AS s (new_id, place) USING (place)),
-		keys AS (
-		    UPDATE weir.task_keys k
-		    SET task_id = f.new_id, run = k.run + 1
-		    FROM fresh f
-		    WHERE k.task_id = f.id),
-		texts AS (
-		    INSERT INTO weir.payloads (task_id, body)
-		    SELECT f.new_id, p.body FROM fresh f JOIN weir.payloads p ON p.task_id = f.id),
-		made AS (
-		    INSERT INTO weir.tasks (id, tenant, feature, key, run, call_path, batch, lane, priority, state, ingest_batch,
-		                            max_cost_pusd, max_output_tokens, payload_bytes, accepted_at)
-		    SELECT new_id, tenant, feature, key, last_run + 1, call_path, batch, lane, priority, 'queued', @ingest_batch,
-		           max_cost_pusd, max_output_tokens, payload_bytes, @now
-		    FROM fresh
-		    RETURNING id)
-		SELECT count(*) FROM made`, args).Scan(&n)
-	if err != nil {
-		return 0, fmt.Errorf("rerun tasks: %w", err)
-	}
-	return n, nil
 }
 
 // StaleBatches returns the ingest batches with tasks that stayed queued for longer than age: their classify job is gone.

@@ -81,7 +81,7 @@ func MarkPublished(ctx context.Context, db DB, now time.Time, tasks []uuid.UUID)
 		UPDATE weir.results
 		SET published_at = @now
 		WHERE task_id = ANY (@tasks::uuid[]) AND published_at IS NULL`,
-		pgx.NamedArgs{"now": now, "tasks": tasks})
+		pgx.NamedArgs{"now": now, "tasks": idArray(tasks)})
 	if err != nil {
 		return fmt.Errorf("mark results published: %w", err)
 	}

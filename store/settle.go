@@ -151,7 +151,7 @@ func lockTasks(ctx context.Context, tx DB, settlements []Settlement) (map[uuid.U
 		FROM weir.tasks
 		WHERE id = ANY (@ids::uuid[])
 		ORDER BY id
-		FOR NO KEY UPDATE`, pgx.NamedArgs{"ids": ids})
+		FOR NO KEY UPDATE`, pgx.NamedArgs{"ids": idArray(ids)})
 	if err != nil {
 		return nil, fmt.Errorf("lock tasks: %w", err)
 	}
@@ -251,13 +251,6 @@ func attemptColumns(settlements []Settlement) pgx.NamedArgs {
 	states, counted := make([]string, n), make([]bool, n)
 	statuses, latencies := make([]*int16, n), make([]*int32, n)
 	raw, costs, finished := make([][]byte, n), make([]*int64, n), make([]time.Time, n)
-	texts := map[string][]*string{}
-	for _, name := range []string{
-		"verdicts", "validators", "reasons", "failures", "stops", "answered", "service_tiers", "speeds", "geos",
-		"price_rows", "price_books", "request_ids",
-	} {
-		texts[name] = make([]*string, n)
-	}
 	for i := range settlements {
 		s := &settlements[i]
 		tasks[i], bundles[i], ids[i], states[i], counted[i] = s.TaskID, s.BundleID, s.AttemptID, s.State, s.Counted
@@ -268,23 +261,39 @@ func attemptColumns(settlements []Settlement) pgx.NamedArgs {
 		}
 		latency := clampInt32(s.Latency.Milliseconds())
 		latencies[i] = &latency
-		for name, value := range map[string]string{
-			"verdicts": s.Verdict, "validators": s.Validator, "reasons": s.Reason, "failures": string(s.Failure),
-			"stops": s.StopReason, "answered": s.ModelAnswered, "service_tiers": s.ServiceTier, "speeds": s.Speed,
-			"geos": s.Geo, "price_rows": s.PriceRow, "price_books": s.PriceBook, "request_ids": s.RequestID,
-		} {
-			texts[name][i] = nullText(clean(value))
-		}
 	}
 	args := pgx.NamedArgs{
-		"tasks": tasks, "bundles": bundles, "ids": ids, "states": states, "counted": counted, "statuses": statuses,
+		"tasks": idArray(tasks), "bundles": idArray(bundles), "ids": idArray(ids), "states": states,
+		"counted": counted, "statuses": statuses,
 		"latencies": latencies, "raw_usage": raw, "costs": costs, "finished": finished,
 	}
-	for name, column := range texts {
-		args[name] = column
-	}
+	addTextColumns(args, settlements)
 	addUsageColumns(args, settlements)
 	return args
+}
+
+func addTextColumns(args pgx.NamedArgs, settlements []Settlement) {
+	columns := map[string]func(*Settlement) string{
+		"verdicts":      func(s *Settlement) string { return s.Verdict },
+		"validators":    func(s *Settlement) string { return s.Validator },
+		"reasons":       func(s *Settlement) string { return s.Reason },
+		"failures":      func(s *Settlement) string { return string(s.Failure) },
+		"stops":         func(s *Settlement) string { return s.StopReason },
+		"answered":      func(s *Settlement) string { return s.ModelAnswered },
+		"service_tiers": func(s *Settlement) string { return s.ServiceTier },
+		"speeds":        func(s *Settlement) string { return s.Speed },
+		"geos":          func(s *Settlement) string { return s.Geo },
+		"price_rows":    func(s *Settlement) string { return s.PriceRow },
+		"price_books":   func(s *Settlement) string { return s.PriceBook },
+		"request_ids":   func(s *Settlement) string { return s.RequestID },
+	}
+	for name, of := range columns {
+		column := make([]*string, len(settlements))
+		for i := range settlements {
+			column[i] = nullText(clean(of(&settlements[i])))
+		}
+		args[name] = column
+	}
 }
 
 func addUsageColumns(args pgx.NamedArgs, settlements []Settlement) {
@@ -432,7 +441,7 @@ func moveArgs(moves []move) pgx.NamedArgs {
 		reasons[i], hints[i], ats[i] = nullText(clean(next.Reason)), nullText(clean(next.Hint)), m.s.FinishedAt
 	}
 	return pgx.NamedArgs{
-		"ids": ids, "calls": calls, "attempts": attempts, "lost": lost, "unpriced": unpriced, "costs": costs,
+		"ids": idArray(ids), "calls": calls, "attempts": attempts, "lost": lost, "unpriced": unpriced, "costs": costs,
 		"highs": highs, "holds": holds, "states": states, "stages": stages, "sideways": sideways, "models": models,
 		"expected": expected, "waits": waits, "reasons": reasons, "hints": hints, "finished": finished, "ats": ats,
 	}
@@ -475,7 +484,8 @@ func queueResults(batch *pgx.Batch, moves []move) {
 		ORDER BY task_id
 		ON CONFLICT (task_id) DO NOTHING`,
 		pgx.NamedArgs{
-			"tasks": tasks, "ids": ids, "statuses": statuses, "reasons": reasons, "attempts": attempts, "ats": ats,
+			"tasks": idArray(tasks), "ids": idArray(ids), "statuses": statuses, "reasons": reasons,
+			"attempts": nullIDArray(attempts), "ats": ats,
 		})
 }
 
@@ -496,5 +506,5 @@ func queueOutputs(batch *pgx.Batch, moves []move) {
 		INSERT INTO weir.outputs (task_id, attempt_id, output, tool_calls)
 		SELECT * FROM unnest(@tasks::uuid[], @attempts::uuid[], @outputs::bytea[], @tool_calls::bytea[])
 		ON CONFLICT (task_id, attempt_id) DO NOTHING`,
-		pgx.NamedArgs{"tasks": tasks, "attempts": attempts, "outputs": outputs, "tool_calls": toolCalls})
+		pgx.NamedArgs{"tasks": idArray(tasks), "attempts": idArray(attempts), "outputs": outputs, "tool_calls": toolCalls})
 }

@@ -36,12 +36,13 @@ func ParseUSD(s string) (Pico, error) {
 	if len(fraction) > picoDecimals {
 		return 0, fmt.Errorf("%w: %q has more than %d decimals", ErrMoney, s, picoDecimals)
 	}
-	n, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", picoDecimals-len(fraction)), 10, 64)
+	sign := ""
+	if negative {
+		sign = "-"
+	}
+	n, err := strconv.ParseInt(sign+whole+fraction+strings.Repeat("0", picoDecimals-len(fraction)), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %q is out of range", ErrMoney, s)
-	}
-	if negative {
-		n = -n
 	}
 	return Pico(n), nil
 }
@@ -57,9 +58,9 @@ func isDigits(s string) bool {
 
 // String is the exact decimal amount in USD without trailing zeros: "0.0028".
 func (p Pico) String() string {
-	sign, n := "", uint64(p)
+	sign, n := "", uint64(p) //nolint:gosec // two's complement: the wrapped value is negated below
 	if p < 0 {
-		sign, n = "-", -uint64(p)
+		sign, n = "-", -n
 	}
 	whole, fraction := n/uint64(USD), n%uint64(USD)
 	if fraction == 0 {

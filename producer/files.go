@@ -1,0 +1,203 @@
+package producer
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/weirhq/weir/task"
+)
+
+// Defaults are what tasks from files get where they say nothing themselves.
+type Defaults struct {
+	// Feature is the tasks' feature.
+	Feature string
+	// Batch is the tasks' label.
+	Batch string
+	// Limits bound a line and a file. Zero fields take their defaults.
+	Limits task.Limits
+}
+
+// SourceError is a mistake in a file.
+type SourceError struct {
+	// Name is the file.
+	Name string
+	// Line is the line, counted from 1; 0 for the file as a whole.
+	Line int
+	// Err is what is wrong.
+	Err error
+}
+
+// Error names the place and the mistake.
+func (e *SourceError) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s line %d: %v", e.Name, e.Line, e.Err)
+	}
+	return fmt.Sprintf("%s: %v", e.Name, e.Err)
+}
+
+// Unwrap is what is wrong.
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// Files reads tasks from a path: a directory with Dir, anything else with JSONL.
+func Files(name string, d Defaults) iter.Seq2[task.Task, error] {
+	return func(yield func(task.Task, error) bool) {
+		info, err := os.Stat(name)
+		if err != nil {
+			yield(task.Task{}, fmt.Errorf("read tasks: %w", err))
+			return
+		}
+		if info.IsDir() {
+			Dir(os.DirFS(name), d)(yield)
+			return
+		}
+		file, err := os.Open(filepath.Clean(name))
+		if err != nil {
+			yield(task.Task{}, fmt.Errorf("read tasks: %w", err))
+			return
+		}
+		defer func() { _ = file.Close() }() // only read
+		JSONL(file, name, d)(yield)
+	}
+}
+
+// JSONL reads one task from each line that is not blank. The name is for errors. A line that is not a task is a
+// *SourceError, and reading goes on behind it; an error of the reader ends it.
+func JSONL(r io.Reader, name string, d Defaults) iter.Seq2[task.Task, error] {
+	limit := cmp.Or(d.Limits.PayloadBytes, task.DefaultPayloadBytes)
+	return func(yield func(task.Task, error) bool) {
+		lines := bufio.NewReader(r)
+		for number := 1; ; number++ {
+			line, err := readLine(lines, limit)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if number == 1 {
+				line = bytes.TrimPrefix(line, []byte("\ufeff"))
+			}
+			line = bytes.TrimSpace(line)
+			if err == nil && len(line) == 0 {
+				continue
+			}
+			var t task.Task
+			if err == nil {
+				t, err = d.task(line)
+			}
+			if err != nil {
+				err = &SourceError{Name: name, Line: number, Err: err}
+			}
+			if !yield(t, err) || readBroke(err) {
+				return
+			}
+		}
+	}
+}
+
+// brokenError is an error of the reader itself.
+type brokenError struct{ error }
+
+func (e brokenError) Unwrap() error { return e.error }
+
+func readBroke(err error) bool {
+	_, broke := errors.AsType[brokenError](err)
+	return broke
+}
+
+// readLine returns the next line, io.EOF behind the last. A line above the limit is read to its end and refused.
+func readLine(r *bufio.Reader, limit int) ([]byte, error) {
+	var line []byte
+	size := 0
+	for {
+		part, err := r.ReadSlice('\n')
+		size += len(part)
+		if size <= limit+len("\r\n") {
+			line = append(line, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && size == 0:
+			return nil, io.EOF
+		case err != nil && !errors.Is(err, io.EOF):
+			return nil, brokenError{err}
+		case len(line) < size:
+			return nil, task.Refuse(task.CodeTooLarge, "the line has %d bytes; the limit is %d", size, limit)
+		}
+		return line, nil
+	}
+}
+
+// task decodes one line and fills in the defaults.
+func (d Defaults) task(line []byte) (task.Task, error) {
+	t, err := task.Decode(line, d.Limits)
+	if err != nil {
+		return task.Task{}, err
+	}
+	t.Feature = cmp.Or(t.Feature, d.Feature)
+	t.Batch = cmp.Or(t.Batch, d.Batch)
+	if err := t.Check(); err != nil {
+		return task.Task{}, err
+	}
+	return *t, nil
+}
+
+// Dir makes one task of every text file below the root of a file system: the text is the input, the file's path with
+// slashes is the id. Names that begin with a dot are left out. A file that is empty, too large or not text is a
+// *SourceError by its name, and reading goes on behind it.
+func Dir(fsys fs.FS, d Defaults) iter.Seq2[task.Task, error] {
+	return func(yield func(task.Task, error) bool) {
+		err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
+			hidden := strings.HasPrefix(path.Base(name), ".") && name != "."
+			switch {
+			case err != nil:
+				return err
+			case hidden && entry.IsDir():
+				return fs.SkipDir
+			case hidden || !entry.Type().IsRegular():
+				return nil
+			}
+			t, err := d.text(fsys, name)
+			if err != nil {
+				err = &SourceError{Name: name, Err: err}
+			}
+			if !yield(t, err) {
+				return fs.SkipAll
+			}
+			return nil
+		})
+		if err != nil {
+			yield(task.Task{}, fmt.Errorf("read directory: %w", err))
+		}
+	}
+}
+
+// text makes a task of one file.
+func (d Defaults) text(fsys fs.FS, name string) (task.Task, error) {
+	limit := cmp.Or(d.Limits.PayloadBytes, task.DefaultPayloadBytes)
+	file, err := fsys.Open(name)
+	if err != nil {
+		return task.Task{}, err
+	}
+	defer func() { _ = file.Close() }() // only read
+	text, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
+	if err != nil {
+		return task.Task{}, err
+	}
+	if len(text) > limit {
+		return task.Task{}, task.Refuse(task.CodeTooLarge, "the text has more than %d bytes", limit)
+	}
+	t := task.Task{ID: name, Feature: d.Feature, Batch: d.Batch, Input: string(text)}
+	if err := t.Check(); err != nil {
+		return task.Task{}, err
+	}
+	return t, nil
+}
