@@ -163,7 +163,7 @@ func (r *row) at(t time.Time) table {
 	return r.list
 }
 
-// key is the key of one band of the row, such as anthropic/claude-haiku-5-5@2026-10-07#1.
+// bandKey is the key of one band of the row, such as anthropic/claude-haiku-5-5@2026-10-07#1.
 func (r *row) bandKey(t table, band int) string {
 	return fmt.Sprintf("%s#%d", r.tableKey(t), band+1)
 }

@@ -1,6 +1,7 @@
 package pricing_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,10 +58,8 @@ func TestLint(t *testing.T) {
 
 func TestLint_Embedded(t *testing.T) {
 	t.Parallel()
-	for _, found := range mustEmbedded(t).Lint(november()) {
-		if strings.Contains(found, "last checked on") { // true, and for a person with network access
-			continue
-		}
-		require.Equal(t, "google/gemini-3.8-flash@2026-09-02: ends on 2027-01-01, and no price in force follows", found)
-	}
+	found := slices.DeleteFunc(mustEmbedded(t).Lint(november()), func(s string) bool {
+		return strings.Contains(s, "last checked on") // age is for a person with network access
+	})
+	require.Equal(t, []string{"google/gemini-3.8-flash@2026-09-02: ends on 2027-01-01, and no price in force follows"}, found)
 }

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -72,7 +73,8 @@ func (b *Book) digest() (string, error) {
 func (b *Book) read(r *report, data []byte) {
 	top, err := parse(data)
 	if err != nil {
-		r.add(0, "", "%s", err)
+		line, text := describe(err)
+		r.add(line, "", "%s", text)
 		return
 	}
 	o := readObject(r, "", top)
@@ -123,6 +125,15 @@ func parse(data []byte) (*yaml.Node, error) {
 		return nil, errors.New("the file is empty")
 	}
 	return doc.Content[0], nil
+}
+
+// describe is the line and the words of an error of parse.
+func describe(err error) (line int, text string) {
+	load := new(yaml.LoadError)
+	if !errors.As(err, &load) {
+		return 0, err.Error()
+	}
+	return load.Mark.Line, strings.TrimSpace("this is not YAML: " + load.Message + " " + load.ContextMsg)
 }
 
 func readModel(o *object, provider string, traits Traits) *model {

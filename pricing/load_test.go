@@ -34,7 +34,7 @@ func TestLoad_Mistakes(t *testing.T) {
 	}{
 		{"Empty", "", "acme.yaml: the file is empty"},
 		{"NoMapping", "prices", "acme.yaml:1: the file is text; it must be a mapping of keys to values"},
-		{"NoYAML", "a: [", "acme.yaml: this is not YAML: "},
+		{"NoYAML", "a: [", "acme.yaml:2: this is not YAML: did not find expected node content while parsing a flow node\n"},
 		{"OnlyComments", "# nothing\n", "acme.yaml: the file is empty"},
 		{"TwoDocuments", good + "\n---\nschema: 1\n", "acme.yaml: the file holds more than one YAML document"},
 		{"TooLarge", strings.Repeat("#", 1<<20+1), "acme.yaml: the file has 1048577 bytes; at most 1048576 are read"},

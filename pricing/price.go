@@ -177,7 +177,8 @@ func (p Price) Cost(u task.Usage) (Cost, error) {
 
 // Bound is the most that a call of at most so many tokens can cost: it takes the dearest band within reach, the
 // dearest rate of the prompt, cache writes included, and, where the query left the region or the flex tier open, the
-// dearest that the reply may name. Searches are not in it. Errors are those of Cost.
+// dearest that the reply may name. It holds for a call that is priced at the same instant. Searches are not in it. Errors
+// are those of Cost.
 func (p Price) Bound(promptTokens, outputTokens int64) (task.Pico, error) {
 	if err := p.check(promptTokens, outputTokens); err != nil {
 		return 0, err

@@ -14,15 +14,13 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-const rows = 46
-
 // TestEmbedded_AgreesWithTheCollectedPrices compares every figure of the table that the book was filled from. The rates
 // in that table are read on a way of their own, through Cost and Rows.
 func TestEmbedded_AgreesWithTheCollectedPrices(t *testing.T) {
 	t.Parallel()
 	book := mustEmbedded(t)
 	lines := collectedPrices(t)
-	require.Len(t, lines, rows)
+	require.NotEmpty(t, lines)
 	listed := map[string]bool{}
 	for _, line := range lines {
 		name := line["provider"] + "/" + line["model"] + "@" + orAlways(line["effective_from"])

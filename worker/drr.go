@@ -13,10 +13,10 @@ type queueOf struct {
 }
 
 // share picks at most room tasks from the queues by deficit round-robin (Shreedhar and Varghese, 1995) in expected cost:
-// each turn credits a queue with the quantum times its weight, and it gives out tasks while its credit covers them. With
-// the quantum at the dearest head, every turn releases something. What a queue could not spend it keeps for the next round;
-// a queue that ran empty keeps nothing, so nobody saves up credit by idling. It returns the picks and updates the
-// deficits.
+// whoever can pay for its first task and is owed most goes first; when nobody can pay, each queue is credited the cost
+// of the dearest first task times its weight. What is left of a credit stays for the next round, so that fairness
+// holds over rounds of any size; a queue that runs empty keeps nothing, so nobody saves up credit by idling. It returns
+// the picks and updates the deficits.
 func share(queues []*queueOf, room int) []store.Candidate {
 	var picked []store.Candidate
 	total := 0
@@ -31,44 +31,52 @@ func share(queues []*queueOf, room int) []store.Candidate {
 		return picked
 	}
 	for len(picked) < room {
-		quantum := dearestHead(queues)
-		if quantum == 0 {
-			break
+		q := mostOwed(queues)
+		if q == nil {
+			credit(queues)
+			continue
 		}
-		for _, q := range queues {
-			if len(q.candidates) == 0 || len(picked) == room {
-				continue
-			}
-			q.line.Deficit += quantum * task.Pico(q.weight)
-			picked = q.spend(picked, room)
-		}
+		picked = append(picked, q.spend())
 	}
 	return picked
 }
 
-// spend releases tasks while the queue's deficit covers them.
-func (q *queueOf) spend(picked []store.Candidate, room int) []store.Candidate {
-	for len(q.candidates) > 0 && len(picked) < room {
-		cost := max(q.candidates[0].Cost, 1)
-		if cost > q.line.Deficit {
-			return picked
-		}
-		q.line.Deficit -= cost
-		picked = append(picked, q.candidates[0])
-		q.candidates = q.candidates[1:]
-	}
-	if len(q.candidates) == 0 {
-		q.line.Deficit = 0
-	}
-	return picked
-}
-
-func dearestHead(queues []*queueOf) task.Pico {
-	var most task.Pico
+// mostOwed is the queue with the largest deficit among those that can pay for their first task; nil when none can.
+func mostOwed(queues []*queueOf) *queueOf {
+	var most *queueOf
 	for _, q := range queues {
-		if len(q.candidates) > 0 {
-			most = max(most, q.candidates[0].Cost, 1)
+		if len(q.candidates) > 0 && q.line.Deficit >= q.price() && (most == nil || q.line.Deficit > most.line.Deficit) {
+			most = q
 		}
 	}
 	return most
+}
+
+// credit gives every waiting queue its share of a quantum that lets the dearest first task go.
+func credit(queues []*queueOf) {
+	var quantum task.Pico
+	for _, q := range queues {
+		if len(q.candidates) > 0 {
+			quantum = max(quantum, q.price())
+		}
+	}
+	for _, q := range queues {
+		if len(q.candidates) > 0 {
+			q.line.Deficit += quantum * task.Pico(q.weight)
+		}
+	}
+}
+
+// price is the cost of the queue's first task; a free one still takes a place, so it is not for nothing.
+func (q *queueOf) price() task.Pico { return max(q.candidates[0].Cost, 1) }
+
+// spend releases the queue's first task.
+func (q *queueOf) spend() store.Candidate {
+	first := q.candidates[0]
+	q.line.Deficit -= q.price()
+	q.candidates = q.candidates[1:]
+	if len(q.candidates) == 0 {
+		q.line.Deficit = 0
+	}
+	return first
 }

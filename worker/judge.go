@@ -154,17 +154,17 @@ func (a *attempts) cost(at *attempt, e *ended) (*task.Pico, string) {
 	return &cost.Total, cost.Row
 }
 
-// cost takes the price of the model that answered, or of the one that was asked when the book does not know the answer's
-// name.
+// cost takes the price of the model that answered, at the time of sending. A reply that names a model which the book does
+// not know has no price: another model's would be a guess.
 func (m *Models) cost(at *attempt, reply providers.Reply) (pricing.Cost, error) {
-	query := pricing.Query{
-		Provider: m.priceProvider(at.model), Model: reply.Model, At: at.started,
+	answered := reply.Model
+	if answered == "" {
+		answered = at.model.ID
+	}
+	price, err := m.book.Price(pricing.Query{
+		Provider: m.priceProvider(at.model), Model: answered, At: at.started, Mode: pricing.ModeSync,
 		ServiceTier: reply.ServiceTier, Speed: reply.Speed, Geo: reply.Geo,
-	}
-	if _, known := m.book.Traits(query.Provider, query.Model); !known {
-		query.Model = at.model.ID
-	}
-	price, err := m.book.Price(query)
+	})
 	if err != nil {
 		return pricing.Cost{}, err
 	}

@@ -50,7 +50,7 @@ func (m *Models) fact(name string, model catalog.Model) cascade.Model {
 func (m *Models) Check() []error {
 	var errs []error
 	for _, name := range m.catalog.UsedModels() {
-		if _, err := m.Price(name); err != nil {
+		if _, err := m.Price(name, m.now()); err != nil {
 			model := m.catalog.Models[name]
 			errs = append(errs, fmt.Errorf("models.%s: %s/%s has no price in force: %w", name,
 				m.priceProvider(model), model.ID, err))
@@ -59,18 +59,18 @@ func (m *Models) Check() []error {
 	return errs
 }
 
-// Price is the price in force of a model called as weir calls it.
-func (m *Models) Price(name string) (pricing.Price, error) {
+// Price is the price at an instant of a model called as weir calls it.
+func (m *Models) Price(name string, at time.Time) (pricing.Price, error) {
 	model, ok := m.catalog.Models[name]
 	if !ok {
 		return pricing.Price{}, fmt.Errorf("model %q: %w", name, pricing.ErrUnpriced)
 	}
-	return m.book.Price(pricing.Query{Provider: m.priceProvider(model), Model: model.ID, At: m.now()})
+	return m.book.Price(pricing.Query{Provider: m.priceProvider(model), Model: model.ID, At: at})
 }
 
 // Expected is what a call should cost: its whole prompt uncached, its answer as long as allowed.
 func (m *Models) Expected(name string, promptTokens, outputTokens int64) (task.Pico, error) {
-	price, err := m.Price(name)
+	price, err := m.Price(name, m.now())
 	if err != nil {
 		return 0, err
 	}
