@@ -23,7 +23,7 @@ type account struct {
 // it has to be one that the system knows.
 func chooseAccount(dataDir string) (account, error) {
 	if os.Geteuid() != 0 {
-		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil
+		return account{uid: ownID(), gid: uint32(os.Getegid())}, nil //nolint:gosec // ids are 32 bits wide in the kernel
 	}
 	if owner, ok := ownerOf(dataDir); ok && owner != 0 {
 		found, err := user.LookupId(strconv.FormatUint(uint64(owner), 10))
@@ -89,6 +89,11 @@ func (a account) mayPass(info os.FileInfo) bool {
 		return info.Mode().Perm()&0o010 != 0
 	}
 	return info.Mode().Perm()&0o001 != 0
+}
+
+// ownID is this process's effective user.
+func ownID() uint32 {
+	return uint32(os.Geteuid()) //nolint:gosec // ids are 32 bits wide in the kernel
 }
 
 // ownerOf is the uid that owns path, if path exists.

@@ -109,7 +109,7 @@ func readBinaries(ctx context.Context, dir string) (Binaries, bool) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return Binaries{}, false
 	}
-	// The directory is one that the operator or the system's packages named.
+	//nolint:gosec // the directory is one that the operator or the system's packages named
 	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
 		return Binaries{}, false

@@ -82,6 +82,7 @@ func dataVersion(data string) (string, error) {
 // prepare makes the cluster ready to be served: it ends what a killed process left running, and makes the data
 // directory if there is none.
 func (c *cluster) prepare(ctx context.Context) error {
+	//nolint:gosec // a directory needs the right to be entered
 	if err := errors.Join(c.account.own(c.dir), os.Chmod(c.dir, 0o700)); err != nil {
 		return fmt.Errorf("give %s to Postgres: %w", c.dir, err)
 	}

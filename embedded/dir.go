@@ -28,7 +28,7 @@ func DefaultDir(euid int, xdgDataHome, home string) (string, error) {
 // its part inside; every other user's is private.
 func makeDir(dir string) error {
 	if os.Geteuid() == 0 {
-		return os.MkdirAll(dir, 0o711)
+		return os.MkdirAll(dir, 0o711) //nolint:gosec // others may pass through, not look in
 	}
 	return os.MkdirAll(dir, 0o700)
 }

@@ -74,17 +74,18 @@ func startChild(t *testing.T, dir string) (*exec.Cmd, childReport) {
 // root Postgres runs as another user.
 func dataDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "weir-embedded-")
+	dir, err := os.MkdirTemp("", "weir-embedded-") //nolint:usetesting // see above
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))
 	return filepath.Join(dir, "weir")
 }
 
+// postgresConfig saves memory, and the time that syncing takes, which no test but the one of the defaults is about.
 func postgresConfig(dir string) embedded.PostgresConfig {
 	return embedded.PostgresConfig{
 		Dir:      dir,
-		Settings: map[string]string{"shared_buffers": "32MB"},
+		Settings: map[string]string{"shared_buffers": "32MB", "fsync": "off"},
 		Logger:   slog.New(slog.DiscardHandler),
 	}
 }

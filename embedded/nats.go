@@ -67,8 +67,11 @@ func StartNATS(ctx context.Context, cfg NATSConfig) (*NATS, error) {
 	return n, nil
 }
 
-// ClientURL is the nats:// address for clients in other processes.
+// ClientURL is the nats:// address for clients in other processes; empty where the server does not listen.
 func (n *NATS) ClientURL() string {
+	if n.server.Addr() == nil {
+		return ""
+	}
 	return n.server.ClientURL()
 }
 

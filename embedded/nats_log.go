@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -42,7 +41,7 @@ func (l *natsLog) Fatalf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cause == nil {
-		l.cause = errors.New(fmt.Sprintf(format, args...))
+		l.cause = fmt.Errorf(format, args...)
 	}
 }
 

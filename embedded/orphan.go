@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -81,7 +82,7 @@ func awaitEnd(ctx context.Context, pids []int, limit time.Duration) error {
 	defer timer.Stop()
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
-	for anyAlive(pids) {
+	for slices.ContainsFunc(pids, alive) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -93,20 +94,11 @@ func awaitEnd(ctx context.Context, pids []int, limit time.Duration) error {
 	return nil
 }
 
-func anyAlive(pids []int) bool {
-	for _, pid := range pids {
-		if alive(pid) {
-			return true
-		}
-	}
-	return false
-}
-
 // dropPidFile removes a postmaster.pid that would stop the next server for no reason: one that was cut short, or one
-// whose number now belongs to another program. Any other stale file is left to Postgres, which checks more before it
-// removes it.
+// whose number is taken, by another program or by a dead process that nobody has waited for yet. Any other stale file is
+// left to Postgres, which checks more before it removes it.
 func dropPidFile(data string, file pidFile) error {
-	if !file.exists || file.pid != 0 && !alive(file.pid) {
+	if !file.exists || file.pid != 0 && errors.Is(syscall.Kill(file.pid, 0), syscall.ESRCH) {
 		return nil
 	}
 	err := os.Remove(filepath.Join(data, "postmaster.pid"))

@@ -61,7 +61,7 @@ func privateDir(dir string, a account) error {
 		return err
 	}
 	owner, _ := ownerOf(dir)
-	if owner == uint32(os.Geteuid()) {
+	if owner == ownID() {
 		// Made by a process that died before it could hand the directory over.
 		if err := a.own(dir); err != nil {
 			return err

@@ -33,7 +33,7 @@ CREATE TABLE weir.tasks (
     model              text,                           -- weir's name of the model to call next, or called last
     bundle_id          uuid,                           -- the fence: set while released, cleared by every exit
     ingest_batch       uuid        NOT NULL,
-    calls              smallint    NOT NULL DEFAULT 0, -- attempts that have ended, counted or not
+    calls              integer     NOT NULL DEFAULT 0, -- attempts that have ended, counted or not; waits have no limit
     attempts           smallint    NOT NULL DEFAULT 0, -- those that count against the ceilings
     model_attempts     smallint    NOT NULL DEFAULT 0, -- counted, on the current model
     lost_attempts      smallint    NOT NULL DEFAULT 0,
@@ -106,7 +106,7 @@ CREATE TABLE weir.attempts (
     task_id            uuid        NOT NULL,
     bundle_id          uuid        NOT NULL,
     id                 uuid        NOT NULL,
-    n                  smallint    NOT NULL, -- 1, 2, ... within the task
+    n                  integer     NOT NULL, -- 1, 2, ... within the task
     owner              uuid        NOT NULL, -- the process that makes the call
     stage              smallint    NOT NULL,
     provider           text        NOT NULL,

@@ -23,6 +23,9 @@ type Defaults struct {
 	Feature string
 	// Batch is the tasks' label.
 	Batch string
+	// LineIDs gives a line without an id the name of its file, without the directory, and its number: tickets.jsonl:12.
+	// Such an id stands for the same task only as long as the lines stay in their places.
+	LineIDs bool
 	// Limits bound a line and a file. Zero fields take their defaults.
 	Limits task.Limits
 }
@@ -73,8 +76,27 @@ func Files(name string, d Defaults) iter.Seq2[task.Task, error] {
 // JSONL reads one task from each line that is not blank. The name is for errors. A line that is not a task is a
 // *SourceError, and reading goes on behind it; an error of the reader ends it.
 func JSONL(r io.Reader, name string, d Defaults) iter.Seq2[task.Task, error] {
-	limit := cmp.Or(d.Limits.PayloadBytes, task.DefaultPayloadBytes)
-	return func(yield func(task.Task, error) bool) {
+	return jsonLines(r, name, d.Limits, func(line []byte, number int) (task.Task, error) {
+		return d.task(line, name, number)
+	})
+}
+
+// OutcomesJSONL reads one outcome from each line that is not blank, like JSONL.
+func OutcomesJSONL(r io.Reader, name string, limits task.Limits) iter.Seq2[task.Outcome, error] {
+	return jsonLines(r, name, limits, func(line []byte, _ int) (task.Outcome, error) {
+		o, err := task.DecodeOutcome(line, limits)
+		if err != nil {
+			return task.Outcome{}, err
+		}
+		return *o, nil
+	})
+}
+
+func jsonLines[T any](
+	r io.Reader, name string, limits task.Limits, decode func(line []byte, number int) (T, error),
+) iter.Seq2[T, error] {
+	limit := cmp.Or(limits.PayloadBytes, task.DefaultPayloadBytes)
+	return func(yield func(T, error) bool) {
 		lines := bufio.NewReader(r)
 		for number := 1; ; number++ {
 			line, err := readLine(lines, limit)
@@ -88,14 +110,14 @@ func JSONL(r io.Reader, name string, d Defaults) iter.Seq2[task.Task, error] {
 			if err == nil && len(line) == 0 {
 				continue
 			}
-			var t task.Task
+			var element T
 			if err == nil {
-				t, err = d.task(line)
+				element, err = decode(line, number)
 			}
 			if err != nil {
 				err = &SourceError{Name: name, Line: number, Err: err}
 			}
-			if !yield(t, err) || readBroke(err) {
+			if !yield(element, err) || readBroke(err) {
 				return
 			}
 		}
@@ -137,10 +159,13 @@ func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 }
 
 // task decodes one line and fills in the defaults.
-func (d Defaults) task(line []byte) (task.Task, error) {
+func (d Defaults) task(line []byte, name string, number int) (task.Task, error) {
 	t, err := task.Decode(line, d.Limits)
 	if err != nil {
 		return task.Task{}, err
+	}
+	if t.ID == "" && d.LineIDs {
+		t.ID = fmt.Sprintf("%s:%d", filepath.Base(name), number)
 	}
 	t.Feature = cmp.Or(t.Feature, d.Feature)
 	t.Batch = cmp.Or(t.Batch, d.Batch)

@@ -150,3 +150,37 @@ func TestFiles_StopsWhenAsked(t *testing.T) {
 		require.Equal(t, 1, seen)
 	}
 }
+
+func TestJSONL_LineIDs(t *testing.T) {
+	t.Parallel()
+	lines := `{"input":"1"}` + "\n\n" + `{"input":"2"}` + "\n" + `{"id":"own","input":"3"}` + "\n"
+
+	good, bad := collect(producer.JSONL(strings.NewReader(lines), "in/tickets.jsonl",
+		producer.Defaults{Feature: "triage", LineIDs: true}))
+
+	require.Empty(t, bad)
+	require.Equal(t, []task.Task{
+		{ID: "tickets.jsonl:1", Feature: "triage", Input: "1"},
+		{ID: "tickets.jsonl:3", Feature: "triage", Input: "2"},
+		{ID: "own", Feature: "triage", Input: "3"},
+	}, good)
+}
+
+func TestOutcomesJSONL(t *testing.T) {
+	t.Parallel()
+	lines := `{"id":"a","success":true}` + "\n" + `{"id":"b"}` + "\n" + `{"id":"c","success":false,"reason":"wrong queue"}`
+
+	var good []task.Outcome
+	var bad []error
+	for o, err := range producer.OutcomesJSONL(strings.NewReader(lines), "outcomes.jsonl", task.Limits{}) {
+		if err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		good = append(good, o)
+	}
+
+	require.Equal(t, []task.Outcome{{ID: "a", Success: true}, {ID: "c", Reason: "wrong queue"}}, good)
+	require.Len(t, bad, 1)
+	require.EqualError(t, bad[0], "outcomes.jsonl line 2: success is missing: write true or false")
+}

@@ -108,6 +108,12 @@ type Ack struct {
 	Duplicate bool
 }
 
+// Check tells what Publish would refuse a task for, as far as it can be told without sending it; nil when there is nothing.
+func (p *Producer) Check(t task.Task) error {
+	_, err := p.prepare(t)
+	return err
+}
+
 // Publish publishes one task and waits until the stream has it. A task with mistakes is a *task.RefusedError and is not
 // sent. ErrStreamFull and ErrNoStream say what they mean; after any other error the task may have been stored, and
 // publishing it again is safe. One at a time costs the stream a disk sync each: use PublishMany for many.

@@ -95,13 +95,27 @@ type DeadLetterRow struct {
 	RedrivenAt *time.Time `json:"redriven_at"`
 }
 
+// DeadLetterFilter chooses dead letters. The zero value means all of them.
+type DeadLetterFilter struct {
+	// Code limits them to one code of refusal.
+	Code string
+	// Open leaves out those that were published again.
+	Open bool
+	// Before leaves out the letter of this id and all newer ones: the last of a page begins the next.
+	Before uuid.UUID
+}
+
 // DeadLetters lists what was refused, the newest first.
-func DeadLetters(ctx context.Context, db DB, limit int) ([]DeadLetterRow, error) {
+func DeadLetters(ctx context.Context, db DB, f DeadLetterFilter, limit int) ([]DeadLetterRow, error) {
+	if f.Before == uuid.Nil {
+		f.Before = uuid.Max
+	}
 	rows, err := db.Query(ctx, `
 		SELECT id, stream, seq, member, subject, key, code, reason, octet_length(body) AS bytes, received_at, redriven_at
 		FROM weir.dead_letters
+		WHERE id < @before AND (@code = '' OR code = @code) AND (redriven_at IS NULL OR NOT @open)
 		ORDER BY id DESC
-		LIMIT @limit`, pgx.NamedArgs{"limit": limit})
+		LIMIT @limit`, pgx.NamedArgs{"before": f.Before, "code": f.Code, "open": f.Open, "limit": limit})
 	if err != nil {
 		return nil, fmt.Errorf("list dead letters: %w", err)
 	}

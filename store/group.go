@@ -105,6 +105,7 @@ func (g *group[T, R]) work(ctx context.Context, entries []entry[T, R]) {
 			continue
 		}
 		if ctx.Err() != nil || !Retryable(err) || (g.giveUp > 0 && away >= g.giveUp) {
+			g.report(SpoolAfter, chunk)
 			fail(chunk, err)
 			entries = entries[len(chunk):]
 			continue
@@ -135,14 +136,20 @@ func (g *group[T, R]) keep(entries []entry[T, R], away time.Duration) []entry[T,
 		}
 		break
 	}
-	if g.away != nil {
-		items := make([]T, len(entries))
-		for i, e := range entries {
-			items[i] = e.item
-		}
-		g.away(away, items)
-	}
+	g.report(away, entries)
 	return entries
+}
+
+// report tells the owner what is waiting.
+func (g *group[T, R]) report(away time.Duration, entries []entry[T, R]) {
+	if g.away == nil {
+		return
+	}
+	items := make([]T, len(entries))
+	for i, e := range entries {
+		items[i] = e.item
+	}
+	g.away(away, items)
 }
 
 // try commits a chunk as one; one that Postgres refuses for its data is halved until the poisoned row is alone.

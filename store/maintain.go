@@ -80,6 +80,17 @@ func EnsurePartitions(ctx context.Context, db DB, now time.Time) error {
 	return nil
 }
 
+// DropTexts drops the partitions of payloads and outputs whose day ended before an instant, and returns how many. Days
+// with unfinished tasks stay.
+func DropTexts(ctx context.Context, db DB, before time.Time) (int, error) {
+	var dropped int
+	err := db.QueryRow(ctx, `SELECT weir.drop_text_partitions(@before)`, pgx.NamedArgs{"before": before}).Scan(&dropped)
+	if err != nil {
+		return 0, fmt.Errorf("drop texts: %w", err)
+	}
+	return dropped, nil
+}
+
 // ExpireTexts deletes payloads and outputs of finished tasks of a feature that are older than its retention, at most
 // limit tasks.
 func ExpireTexts(ctx context.Context, db DB, feature string, before time.Time, limit int) (int64, error) {

@@ -59,12 +59,13 @@ func Unpublished(ctx context.Context, db DB, age time.Duration, limit int) ([]Re
 	return results, nil
 }
 
-// BatchResults reads a page of a label's results after the given task id.
-func BatchResults(ctx context.Context, db DB, batch string, after uuid.UUID, limit int) ([]ResultRow, error) {
+// BatchResults reads a page of the results of a tenant's batch label, from behind the task after (uuid.Nil for the first).
+// A task that was run again is there with its latest run alone.
+func BatchResults(ctx context.Context, db DB, tenant, batch string, after uuid.UUID, limit int) ([]ResultRow, error) {
 	rows, err := db.Query(ctx, resultColumns+`
-		WHERE t.batch = @batch AND t.id > @after
+		WHERE t.batch = @batch AND t.tenant = @tenant AND t.id > @after AND NOT `+superseded+`
 		ORDER BY t.id
-		LIMIT @limit`, pgx.NamedArgs{"batch": batch, "after": after, "limit": limit})
+		LIMIT @limit`, pgx.NamedArgs{"tenant": tenant, "batch": batch, "after": after, "limit": limit})
 	if err != nil {
 		return nil, fmt.Errorf("read results of batch %q: %w", batch, err)
 	}

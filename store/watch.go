@@ -19,7 +19,7 @@ type BatchProgress struct {
 	// States counts the tasks by state: the live ones, and the status of those that ended.
 	States map[string]int `json:"states"`
 	// Classes counts the classified tasks.
-	Classes map[task.Class]int `json:"classes"`
+	Classes map[string]int `json:"classes"`
 	// Models counts the accepted answers.
 	Models map[string]int `json:"models"`
 	// Escalated is how many tasks went beyond the first model of their plan.
@@ -38,7 +38,7 @@ func (p BatchProgress) Open() int { return p.Tasks - p.Ended }
 // superseded is true of a task t that has a later run.
 const superseded = `EXISTS (
 	SELECT FROM weir.task_keys k
-	WHERE k.tenant = t.tenant AND k.key = t.key AND k.run > t.run AND k.task_id <> t.id)`
+	WHERE k.tenant = t.tenant AND k.key = t.key AND k.run > t.run)`
 
 // batchCount is the tasks of a batch that have all of this in common.
 type batchCount struct {
@@ -72,7 +72,7 @@ func WatchBatch(ctx context.Context, db DB, tenant, batch string) (BatchProgress
 	if err != nil {
 		return BatchProgress{}, fmt.Errorf("count batch %q: %w", batch, err)
 	}
-	p := BatchProgress{States: map[string]int{}, Classes: map[task.Class]int{}, Models: map[string]int{}}
+	p := BatchProgress{States: map[string]int{}, Classes: map[string]int{}, Models: map[string]int{}}
 	for _, c := range counts {
 		p.add(c)
 	}
@@ -96,7 +96,7 @@ func (p *BatchProgress) add(c batchCount) {
 		p.Ended += c.Tasks
 	}
 	if c.Class != nil {
-		p.Classes[task.Class(*c.Class)] += c.Tasks
+		p.Classes[*c.Class] += c.Tasks
 	}
 	if c.Model != nil {
 		p.Models[*c.Model] += c.Tasks

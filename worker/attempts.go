@@ -54,7 +54,6 @@ type attempt struct {
 	feature catalog.Feature
 	model   catalog.Model
 	stages  []cascade.Stage
-	price   pricing.Price
 	request providers.Request
 	bound   *task.Pico
 	started time.Time
@@ -122,8 +121,8 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member) (*attempt, *store.
 	if at.request, err = a.providers[at.model.Provider].Prepare(call); err != nil {
 		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
 	}
-	if at.price, err = a.models.Price(m.Model, at.started); err == nil {
-		bound, err := at.price.Bound(int64(len(at.request.Body)+boundSlack), int64(m.MaxOutput))
+	if price, err := a.models.Price(m.Model, at.started); err == nil {
+		bound, err := price.Bound(int64(len(at.request.Body)+boundSlack), int64(m.MaxOutput))
 		if err == nil {
 			at.bound = &bound
 		}

@@ -117,13 +117,15 @@ func (m *maintainer) rotate(ctx context.Context) error {
 	if err := store.EnsurePartitions(ctx, m.pool, now); err != nil {
 		return err
 	}
+	longest := time.Duration(0)
 	for name, feature := range m.catalog.Features {
-		if feature.Retention <= 0 {
-			continue
-		}
+		longest = max(longest, feature.Retention)
 		if _, err := store.ExpireTexts(ctx, m.pool, name, now.Add(-feature.Retention), textsLimit); err != nil {
 			return fmt.Errorf("retention: %w", err)
 		}
+	}
+	if _, err := store.DropTexts(ctx, m.pool, now.Add(-longest)); err != nil {
+		return fmt.Errorf("retention: %w", err)
 	}
 	m.partitions = now
 	return nil

@@ -41,7 +41,7 @@ func TestDSN_DropsTheDatabase(t *testing.T) {
 	t.Parallel()
 
 	var dropped string
-	t.Run("Use", func(t *testing.T) { //nolint:paralleltest // its end is what the parent waits for
+	t.Run("Use", func(t *testing.T) {
 		dropped = pgtest.DSN(t)
 		// A connection that stays open must not keep the database.
 		_, err := pgx.Connect(context.Background(), dropped)

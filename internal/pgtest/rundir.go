@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,6 +10,9 @@ import (
 
 // runPrefix starts the names of the directories of all test processes.
 const runPrefix = "weir-pgtest-"
+
+// sweepAge keeps sweep away from a directory that the process that has just made it has not locked yet.
+const sweepAge = time.Minute
 
 // runDir is the directory of one server. A test's own TempDir will not do: the account that Postgres runs as under root
 // may not enter it.
@@ -40,16 +42,15 @@ func (d *runDir) remove() {
 	_ = d.lock.Close()
 }
 
-// sweep removes the directories of test processes that were killed: those whose lock is free.
-func sweep(ctx context.Context) {
-	paths, err := filepath.Glob(filepath.Join(os.TempDir(), runPrefix+"*"))
+// sweep removes, from temp, the directories of test processes that were killed: those whose lock is free.
+func sweep(temp string) {
+	paths, err := filepath.Glob(filepath.Join(temp, runPrefix+"*"))
 	if err != nil {
 		return
 	}
 	for _, path := range paths {
 		info, err := os.Stat(path)
-		// A young directory may not have been locked yet by the process that has just made it.
-		if err != nil || time.Since(info.ModTime()) < time.Minute || ctx.Err() != nil {
+		if err != nil || time.Since(info.ModTime()) < sweepAge {
 			continue
 		}
 		if lock, err := embedded.Lock(path); err == nil {

@@ -86,7 +86,7 @@ func makeSeed(ctx context.Context, dir, seed string) error {
 
 // copyTree copies a directory with its owners and permissions, on which Postgres insists.
 func copyTree(ctx context.Context, from, to string) error {
-	out, err := exec.CommandContext(ctx, "cp", "-Rp", from, to).CombinedOutput() //nolint:gosec // both are directories of this package's own making
+	out, err := exec.CommandContext(ctx, "cp", "-Rp", from, to).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("copy %s: %w: %s", from, err, out)
 	}

@@ -61,16 +61,16 @@ func (s *shared) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.started != nil {
-		s.started.stop()
+		s.started.stop(context.Background())
 		s.started = nil
 	}
 }
 
 func startServer(ctx context.Context, migrate Migrate) (*server, error) {
-	sweep(ctx)
+	sweep(os.TempDir())
 	s := &server{}
 	if err := s.start(ctx, migrate); err != nil {
-		s.stop()
+		s.stop(ctx)
 		return nil, err
 	}
 	return s, nil
@@ -101,8 +101,9 @@ func (s *server) start(ctx context.Context, migrate Migrate) error {
 	return err
 }
 
-func (s *server) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+// stop ends the server and removes its data.
+func (s *server) stop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	if s.admin != nil {
 		s.admin.Close()
