@@ -49,34 +49,41 @@ func TestDecide_Table(t *testing.T) {
 		{"OverloadedTriesAgain", task.FailOverloaded, nil, cascade.SameModel, true},
 		{
 			"OverloadedTwiceGoesSideways", task.FailOverloaded,
-			[]func(*cascade.State){func(s *cascade.State) { s.ModelAttempts = 2 }}, cascade.Sideways, true,
+			[]func(*cascade.State){func(s *cascade.State) { s.ModelAttempts = 2 }},
+			cascade.Sideways, true,
 		},
 		{
 			"OverloadedWithoutFallbackWaitsAndNeverEscalates", task.FailOverloaded,
-			[]func(*cascade.State){noFallback, func(s *cascade.State) { s.ModelAttempts = 2 }}, cascade.Wait, false,
+			[]func(*cascade.State){noFallback, func(s *cascade.State) { s.ModelAttempts = 2 }},
+			cascade.Wait, false,
 		},
 		{"TimeoutTriesOnceMore", task.FailTimeout, nil, cascade.SameModel, true},
 		{
 			"SecondTimeoutEscalatesWithoutFallback", task.FailTimeout,
-			[]func(*cascade.State){noFallback, func(s *cascade.State) { s.ModelAttempts = 1 }}, cascade.Escalate, true,
+			[]func(*cascade.State){noFallback, func(s *cascade.State) { s.ModelAttempts = 1 }},
+			cascade.Escalate, true,
 		},
 		{"BadRequestFails", task.FailBadRequest, nil, cascade.Fail, true},
 		{"RefusalEscalatesByPolicy", task.FailRefusal, nil, cascade.Escalate, true},
 		{
 			"RefusalFailsByPolicy", task.FailRefusal,
-			[]func(*cascade.State){func(s *cascade.State) { s.Refusal = catalog.RefusalFail }}, cascade.Fail, true,
+			[]func(*cascade.State){func(s *cascade.State) { s.Refusal = catalog.RefusalFail }},
+			cascade.Fail, true,
 		},
 		{
 			"RefusalGoesSidewaysByPolicy", task.FailRefusal,
-			[]func(*cascade.State){func(s *cascade.State) { s.Refusal = catalog.RefusalSideways }}, cascade.Sideways, true,
+			[]func(*cascade.State){func(s *cascade.State) { s.Refusal = catalog.RefusalSideways }},
+			cascade.Sideways, true,
 		},
 		{
 			"LastAttemptFails", task.FailServer,
-			[]func(*cascade.State){func(s *cascade.State) { s.Attempts = 7 }}, cascade.Fail, true,
+			[]func(*cascade.State){func(s *cascade.State) { s.Attempts = 7 }},
+			cascade.Fail, true,
 		},
 		{
 			"CostCeilingFails", task.FailInvalid,
-			[]func(*cascade.State){func(s *cascade.State) { s.MaxCost, s.CostHigh = 10, 10 }}, cascade.Fail, true,
+			[]func(*cascade.State){func(s *cascade.State) { s.MaxCost, s.CostHigh = 10, 10 }},
+			cascade.Fail, true,
 		},
 	}
 	for _, tt := range tests {
@@ -143,7 +150,7 @@ func TestDecide_Exhaustive(t *testing.T) {
 	seen := map[cascade.State]bool{}
 	var queue []cascade.State
 	for stages := 1; stages <= 3; stages++ {
-		for fallbacks := 0; fallbacks <= 2; fallbacks++ {
+		for fallbacks := range 3 {
 			for _, policy := range []catalog.Policy{catalog.RefusalEscalate, catalog.RefusalSideways, catalog.RefusalFail} {
 				s := baseState()
 				s.Stages, s.Fallbacks, s.Refusal = stages, fallbacks, policy

@@ -29,20 +29,26 @@ func TestNew(t *testing.T) {
 		excluded []string
 	}{
 		{
-			"Fits", cascade.Prompt{Tokens: 100, MaxOutput: 100},
-			[]cascade.Stage{{Model: "small", Sideways: []string{"other"}}, {Model: "large"}}, []string{"unpriced"},
+			"Fits",
+			cascade.Prompt{Tokens: 100, MaxOutput: 100},
+			[]cascade.Stage{{Model: "small", Sideways: []string{"other"}}, {Model: "large"}},
+			[]string{"unpriced"},
 		},
 		{
 			"FactorCountsTowardsTheLimit", cascade.Prompt{Tokens: 601, MaxOutput: 100}, // 601*1.5 rounds up to 902
 			[]cascade.Stage{{Model: "large"}}, []string{"small", "unpriced"},
 		},
 		{
-			"ExactlyAtTheLimitFits", cascade.Prompt{Tokens: 600, MaxOutput: 100},
-			[]cascade.Stage{{Model: "small", Sideways: []string{"other"}}, {Model: "large"}}, []string{"unpriced"},
+			"ExactlyAtTheLimitFits",
+			cascade.Prompt{Tokens: 600, MaxOutput: 100},
+			[]cascade.Stage{{Model: "small", Sideways: []string{"other"}}, {Model: "large"}},
+			[]string{"unpriced"},
 		},
 		{
-			"AnswerAboveTheOutputLimit", cascade.Prompt{Tokens: 10, MaxOutput: 501},
-			[]cascade.Stage{{Model: "large"}}, []string{"small", "unpriced"},
+			"AnswerAboveTheOutputLimit",
+			cascade.Prompt{Tokens: 10, MaxOutput: 501},
+			[]cascade.Stage{{Model: "large"}},
+			[]string{"small", "unpriced"},
 		},
 		{"NothingFits", cascade.Prompt{Tokens: 200_000, MaxOutput: 100}, nil, []string{"small", "large", "unpriced"}},
 	}

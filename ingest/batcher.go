@@ -67,13 +67,13 @@ func (b *batcher) run(ctx context.Context) error {
 func (b *batcher) pump(ctx context.Context, messages jetstream.MessagesContext, queue chan<- jetstream.Msg) error {
 	for {
 		msg, err := messages.Next()
-		switch {
-		case err == nil:
-		case ctx.Err() != nil || errors.Is(err, jetstream.ErrMsgIteratorClosed):
-			return nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat):
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
 			continue // the server is away or slow; the iterator goes on by itself
-		default:
+		}
+		if errors.Is(err, jetstream.ErrMsgIteratorClosed) || ctx.Err() != nil {
+			return nil //nolint:nilerr // closed because the context has ended, which is no error
+		}
+		if err != nil {
 			return fmt.Errorf("next message: %w", err)
 		}
 		select {

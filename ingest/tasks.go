@@ -43,6 +43,14 @@ type origin struct {
 	member  int
 }
 
+// address is whom a refusal is answered to, as far as it can be read.
+type address struct {
+	tenant  string
+	feature string
+	key     string
+	batch   string
+}
+
 // offer is one member of a batch: a task to insert, or a dead letter.
 type offer struct {
 	origin origin
@@ -119,28 +127,29 @@ func (h *tasks) read(msg jetstream.Msg) ([]offer, error) {
 }
 
 func (h *tasks) offer(from origin, tenant, feature, msgID string, item task.Item) offer {
-	key := item.ID
-	if key == "" {
-		key = msgID
+	who := address{tenant: tenant, feature: feature, key: item.ID}
+	if who.key == "" {
+		who.key = msgID
 	}
 	if item.Err != nil {
-		return h.refuseTask(from, tenant, feature, key, "", item.Raw, item.Err)
+		return h.refuseTask(from, who, item.Raw, item.Err)
 	}
 	t := item.Task
 	if err := t.Bind(tenant, feature, msgID); err != nil {
-		return h.refuse(from, key, item.Raw, err)
+		return h.refuse(from, who.key, item.Raw, err)
 	}
+	who.batch = t.Batch
 	if err := t.Check(); err != nil {
-		return h.refuseTask(from, tenant, feature, key, t.Batch, item.Raw, err)
+		return h.refuseTask(from, who, item.Raw, err)
 	}
 	if err := validators.CheckTools(t.Tools); err != nil {
 		err := task.Refuse(task.CodeInvalidValue, "tools: %s", err)
-		return h.refuseTask(from, tenant, feature, key, t.Batch, item.Raw, err)
+		return h.refuseTask(from, who, item.Raw, err)
 	}
 	f, ok := h.catalog.Features[feature]
 	if !ok {
 		err := task.Refuse(task.CodeUnknownFeature, "the feature %q is not configured", feature)
-		return h.refuseTask(from, tenant, feature, key, t.Batch, item.Raw, err)
+		return h.refuseTask(from, who, item.Raw, err)
 	}
 	hash := task.RequestHash(t)
 	return offer{origin: from, task: store.NewTask{
@@ -189,11 +198,12 @@ func (h *tasks) refuse(from origin, key string, body []byte, err error) offer {
 }
 
 // refuseTask makes a dead letter and, where the id can be read, a result that says so.
-func (h *tasks) refuseTask(from origin, tenant, feature, key, batch string, body []byte, err error) offer {
-	o := h.refuse(from, key, body, err)
-	if key != "" {
+func (h *tasks) refuseTask(from origin, who address, body []byte, err error) offer {
+	o := h.refuse(from, who.key, body, err)
+	if who.key != "" {
 		o.dead.Refusal = &store.Refusal{
-			TaskID: newID(), ResultID: task.RefusalID(tenant, key, body), Tenant: tenant, Feature: feature, Batch: batch,
+			TaskID: newID(), ResultID: task.RefusalID(who.tenant, who.key, body), Tenant: who.tenant, Feature: who.feature,
+			Batch: who.batch,
 		}
 	}
 	return o
@@ -228,7 +238,8 @@ func (h *tasks) insert(ctx context.Context, messages int, offers []offer) error 
 			o.dead.Key, o.dead.Reason, o.dead.Refusal = "", "refused, and its reason cannot be stored", nil
 			return h.insertTx(ctx, messages, []offer{o})
 		}
-		dead := h.refuseTask(o.origin, o.task.Tenant, o.task.Feature, o.task.Key, o.task.Batch, o.task.Body,
+		who := address{tenant: o.task.Tenant, feature: o.task.Feature, key: o.task.Key, batch: o.task.Batch}
+		dead := h.refuseTask(o.origin, who, o.task.Body,
 			task.Refuse(task.CodeInvalidValue, "Postgres refuses the task's data"))
 		h.logger.WarnContext(ctx, "poisoned task refused", slog.Any("err", err))
 		return h.insertTx(ctx, messages, []offer{dead})

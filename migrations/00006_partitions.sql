@@ -73,10 +73,13 @@ SELECT weir.ensure_partitions(now());
 -- Drops the days of texts that end before an instant, but for days in which an unfinished task was accepted.
 -- +goose StatementBegin
 CREATE FUNCTION weir.drop_text_partitions(before timestamptz) RETURNS integer
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql
+    -- a drop locks the parent: rather than stand in line behind a long reader, and everybody else behind it, try later
+    SET lock_timeout = '2s'
+AS $$
 DECLARE
     part    text;
-    day     timestamptz;
+    day     timestamp;
     dropped integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('weir.ensure_partitions'));
@@ -84,10 +87,11 @@ BEGIN
                 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
                 WHERE i.inhparent IN ('weir.payloads'::regclass, 'weir.outputs'::regclass)
                 ORDER BY c.relname LOOP
-        day := to_date(right(part, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC';
-        IF day + interval '1 day' > before
+        day := to_date(right(part, 8), 'YYYYMMDD');
+        IF day + interval '1 day' > before AT TIME ZONE 'UTC'
            OR EXISTS (SELECT FROM weir.tasks t
-                      WHERE t.id >= weir.uuid7_at(day) AND t.id < weir.uuid7_at(day + interval '1 day')
+                      WHERE t.id >= weir.uuid7_at(day AT TIME ZONE 'UTC')
+                        AND t.id < weir.uuid7_at((day + interval '1 day') AT TIME ZONE 'UTC')
                         AND t.finished_at IS NULL) THEN
             CONTINUE;
         END IF;
@@ -99,4 +103,5 @@ END $$;
 -- +goose StatementEnd
 
 -- +goose Down
-DROP FUNCTION weir.drop_text_partitions, weir.ensure_partitions, weir.uuid7_time, weir.uuid7_at;
+DROP FUNCTION weir.drop_text_partitions, weir.ensure_partitions, weir.make_partition, weir.uuid7_time,
+    weir.uuid7_at;

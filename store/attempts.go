@@ -42,6 +42,7 @@ func InsertIntents(ctx context.Context, db DB, intents []Intent) (map[uuid.UUID]
 		providers[i], models[i], asked[i] = it.Provider, it.Model, it.ModelAsked
 		modes[i], hashes[i] = it.Mode, it.ConfigHash
 	}
+	// the share lock closes the gap to whoever takes the task out of its bundle at the same moment
 	rows, err := db.Query(ctx, `
 		INSERT INTO weir.attempts (task_id, bundle_id, id, n, owner, stage, provider, model, model_asked, mode, state,
 		                           bound_pusd, config_hash, started_at)
@@ -52,6 +53,8 @@ func InsertIntents(ctx context.Context, db DB, intents []Intent) (map[uuid.UUID]
 		            @hashes::text[], @started::timestamptz[])
 		     AS s (task_id, bundle_id, id, owner, stage, provider, model, asked, mode, bound, hash, started)
 		JOIN weir.tasks t ON t.id = s.task_id AND t.bundle_id = s.bundle_id AND t.state = 'released'
+		ORDER BY t.id
+		FOR SHARE OF t
 		ON CONFLICT (task_id, bundle_id) DO NOTHING
 		RETURNING id`,
 		pgx.NamedArgs{

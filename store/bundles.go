@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/weirhq/weir/task"
 )
@@ -65,21 +66,30 @@ func StartBundle(ctx context.Context, db DB, now time.Time, bundle, owner uuid.U
 
 // HandBack sends the members of a bundle that have no attempt in it back to the dispatcher: at once, or after wait.
 func HandBack(ctx context.Context, db DB, bundle uuid.UUID, wait time.Duration, reason string) (int64, error) {
-	tag, err := db.Exec(ctx, `
+	// Two statements in one transaction, which a batch is: the second one has to see the attempts of those whom the first
+	// one waited for.
+	batch := &pgx.Batch{}
+	batch.Queue(`
+		SELECT FROM weir.tasks
+		WHERE bundle_id = @bundle AND state = 'released'
+		ORDER BY id
+		FOR NO KEY UPDATE`, pgx.NamedArgs{"bundle": bundle})
+	var handed int64
+	batch.Queue(`
 		UPDATE weir.tasks t
 		SET state = CASE WHEN @wait::bigint > 0 THEN 'parked' ELSE 'ready' END,
 		    not_before = CASE WHEN @wait::bigint > 0 THEN now() + @wait * interval '1 ms' END,
 		    bundle_id = NULL,
 		    reason = @reason
-		FROM (SELECT id FROM weir.tasks
-		      WHERE bundle_id = @bundle AND state = 'released'
-		      ORDER BY id
-		      FOR NO KEY UPDATE) AS left_over
-		WHERE t.id = left_over.id
+		WHERE t.bundle_id = @bundle AND t.state = 'released'
 		  AND NOT EXISTS (SELECT FROM weir.attempts a WHERE a.task_id = t.id AND a.bundle_id = @bundle)`,
-		pgx.NamedArgs{"bundle": bundle, "wait": millis(wait), "reason": reason})
-	if err != nil {
+		pgx.NamedArgs{"bundle": bundle, "wait": millis(wait), "reason": reason}).
+		Exec(func(tag pgconn.CommandTag) error {
+			handed = tag.RowsAffected()
+			return nil
+		})
+	if err := db.SendBatch(ctx, batch).Close(); err != nil {
 		return 0, fmt.Errorf("hand back bundle %s: %w", bundle, err)
 	}
-	return tag.RowsAffected(), nil
+	return handed, nil
 }

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,7 +54,9 @@ type StoredPlan struct {
 
 // InsertPlans stores plans that are not stored yet (ON CONFLICT DO NOTHING: the id is the content's hash).
 func InsertPlans(ctx context.Context, db DB, now time.Time, plans []StoredPlan) error {
-	for _, p := range plans {
+	// in one order, so that two jobs with the same new plans wait for each other instead of deadlocking
+	sorted := slices.SortedFunc(slices.Values(plans), func(a, b StoredPlan) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	for _, p := range sorted {
 		_, err := db.Exec(ctx, `
 			INSERT INTO weir.plans (id, class, stages, excluded, config_hash, created_at)
 			VALUES (@id, @class, @stages, @excluded, @config_hash, @now)
@@ -103,6 +107,7 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 		    plan_id = s.plan_id,
 		    stage = 0,
 		    sideways = 0,
+		    model_attempts = 0,
 		    model = s.model,
 		    expected_cost_pusd = s.cost,
 		    prompt_tokens = s.prompt,
@@ -126,27 +131,33 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 type Ending struct {
 	TaskID   uuid.UUID
 	ResultID uuid.UUID
+	// BundleID is the fence of a worker that ends a member of its bundle: the task has to be in it still. It is zero for
+	// an ending by nobody's bundle.
+	BundleID uuid.UUID
 	Status   task.Status
 	Reason   string
 }
 
-// Finish ends tasks that no bundle holds and writes their results; deliver publishes them. Only a task in one of the
+// Finish ends tasks outside of an attempt and writes their results; deliver publishes them. Only a task in one of the
 // given states ends. It returns the ids of those that did.
 func Finish(ctx context.Context, db DB, now time.Time, from []string, endings []Ending) ([]uuid.UUID, error) {
 	n := len(endings)
 	ids, results := make([]uuid.UUID, n), make([]uuid.UUID, n)
-	statuses, reasons := make([]string, n), make([]string, n)
+	statuses, reasons, bundles := make([]string, n), make([]*string, n), make([]*uuid.UUID, n)
 	for i, e := range endings {
-		ids[i], results[i], statuses[i], reasons[i] = e.TaskID, e.ResultID, string(e.Status), e.Reason
+		ids[i], results[i], statuses[i], reasons[i] = e.TaskID, e.ResultID, string(e.Status), nullText(clean(e.Reason))
+		if e.BundleID != uuid.Nil {
+			bundles[i] = &e.BundleID
+		}
 	}
 	rows, err := db.Query(ctx, `
 		WITH endings AS (
 		    SELECT *
-		    FROM unnest(@ids::uuid[], @results::uuid[], @statuses::text[], @reasons::text[])
-		         AS s (id, result_id, status, reason)),
+		    FROM unnest(@ids::uuid[], @results::uuid[], @statuses::text[], @reasons::text[], @bundles::uuid[])
+		         AS s (id, result_id, status, reason, bundle_id)),
 		locked AS (
 		    SELECT t.id FROM weir.tasks t JOIN endings e ON e.id = t.id
-		    WHERE t.state = ANY (@from::text[])
+		    WHERE t.state = ANY (@from::text[]) AND (e.bundle_id IS NULL OR e.bundle_id = t.bundle_id)
 		    ORDER BY t.id
 		    FOR NO KEY UPDATE OF t),
 		ended AS (
@@ -161,7 +172,8 @@ func Finish(ctx context.Context, db DB, now time.Time, from []string, endings []
 		ON CONFLICT (task_id) DO NOTHING
 		RETURNING task_id`,
 		pgx.NamedArgs{
-			"ids": ids, "results": results, "statuses": statuses, "reasons": reasons, "now": now, "from": from,
+			"ids": idArray(ids), "results": idArray(results), "statuses": statuses, "reasons": reasons, "now": now,
+			"from": from, "bundles": nullIDArray(bundles),
 		})
 	if err != nil {
 		return nil, fmt.Errorf("finish tasks: %w", err)

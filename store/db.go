@@ -50,11 +50,12 @@ const (
 // and one row of many may be the cause.
 func DataError(err error) bool {
 	code := sqlState(err)
-	return len(code) == 5 && (code[:2] == "22" || code[:2] == "23")
+	return len(code) == 5 && (code[:2] == "22" || code[:2] == "23") && !missingPartition(err)
 }
 
 // Retryable reports whether the same transaction may succeed later: the connection broke (also before an answer to a
-// commit, which leaves its end unknown), a serialization failure or deadlock, too few resources, a server going down.
+// commit, which leaves its end unknown), a serialization failure or deadlock, too few resources, a server going down, a
+// partition that is yet to be made.
 func Retryable(err error) bool {
 	code := sqlState(err)
 	if code == "" {
@@ -64,12 +65,19 @@ func Retryable(err error) bool {
 	case "08", "40", "53", "57":
 		return true
 	}
-	return false
+	return missingPartition(err)
+}
+
+// missingPartition tells a row for which no partition has been made from one that breaks a CHECK constraint: Postgres has
+// one SQLSTATE for both, but only the latter has a constraint's name. Partitions are made by maintenance, so such a row
+// is late, not poisoned.
+func missingPartition(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "23514" && pgErr.ConstraintName == ""
 }
 
 func sqlState(err error) string {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pgErr.Code
 	}
 	return ""

@@ -46,7 +46,8 @@ func InsertDeadLetters(ctx context.Context, db DB, batch uuid.UUID, now time.Tim
 			ON CONFLICT ON CONSTRAINT dead_letters_origin_key DO NOTHING`,
 			pgx.NamedArgs{
 				"id": l.ID, "stream": l.Stream, "seq": l.Seq, "member": l.Member, "stored_at": l.StoredAt,
-				"subject": l.Subject, "key": nullText(l.Key), "code": l.Code, "reason": l.Reason, "body": l.Body, "now": now,
+				"subject": clean(l.Subject), "key": nullText(clean(l.Key)), "code": l.Code, "reason": clean(l.Reason),
+				"body": l.Body, "now": now,
 			})
 		if err != nil {
 			return fmt.Errorf("insert dead letter: %w", err)
@@ -70,8 +71,9 @@ func insertRefused(ctx context.Context, db DB, batch uuid.UUID, now time.Time, l
 		INSERT INTO weir.results (task_id, id, status, reason, created_at)
 		VALUES (@task_id, @result_id, 'refused', @reason, @now)`,
 		pgx.NamedArgs{
-			"task_id": l.Refusal.TaskID, "tenant": l.Refusal.Tenant, "feature": l.Refusal.Feature, "key": l.Key,
-			"label": nullText(l.Refusal.Batch), "batch": batch, "bytes": len(l.Body), "reason": l.Reason, "now": now,
+			"task_id": l.Refusal.TaskID, "tenant": l.Refusal.Tenant, "feature": l.Refusal.Feature, "key": clean(l.Key),
+			"label": nullText(clean(l.Refusal.Batch)), "batch": batch, "bytes": len(l.Body), "reason": clean(l.Reason),
+			"now":       now,
 			"result_id": l.Refusal.ResultID,
 		})
 	if err != nil {

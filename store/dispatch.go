@@ -196,7 +196,7 @@ func insertBundles(
 	return stored, nil
 }
 
-// SaveDeficits keeps what the dispatcher owes to the lines that had to wait and forgets the others of these models.
+// SaveDeficits keeps what the dispatcher owes to the lines that had to wait and forgets all others.
 func SaveDeficits(ctx context.Context, db DB, lines []Line) error {
 	models, features, deficits := make([]string, len(lines)), make([]string, len(lines)), make([]int64, len(lines))
 	for i, l := range lines {

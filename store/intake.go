@@ -71,13 +71,14 @@ func insertKeys(ctx context.Context, db DB, tasks []NewTask) (map[uuid.UUID]bool
 	for i, t := range tasks {
 		tenants[i], keys[i], ids[i], hashes[i] = t.Tenant, t.Key, t.ID, t.Hash
 	}
-	// sorted, so that two ingesters with the same keys wait for each other instead of deadlocking
+	// sorted, so that two ingesters with the same keys wait for each other instead of deadlocking; of two tasks with one
+	// key the first one stands
 	rows, err := db.Query(ctx, `
 		INSERT INTO weir.task_keys (tenant, key, task_id, request_hash)
 		SELECT tenant, key, task_id, request_hash
 		FROM unnest(@tenants::text[], @keys::text[], @ids::uuid[], @hashes::bytea[])
-		     AS s (tenant, key, task_id, request_hash)
-		ORDER BY tenant, key
+		     WITH ORDINALITY AS s (tenant, key, task_id, request_hash, place)
+		ORDER BY tenant, key, place
 		ON CONFLICT (tenant, key) DO NOTHING
 		RETURNING task_id`,
 		pgx.NamedArgs{"tenants": tenants, "keys": keys, "ids": idArray(ids), "hashes": hashes})

@@ -46,7 +46,8 @@ const resultColumns = `
 // results_unpublished). In normal operation results are published from memory and this finds nothing.
 func Unpublished(ctx context.Context, db DB, age time.Duration, limit int) ([]ResultRow, error) {
 	rows, err := db.Query(ctx, resultColumns+`
-		WHERE r.published_at IS NULL AND r.created_at <= now() - @age * interval '1 ms'
+		WHERE r.published_at IS NULL
+		  AND r.created_at <= CASE WHEN @age::bigint > 0 THEN now() - @age * interval '1 ms' ELSE 'infinity' END
 		ORDER BY r.created_at
 		LIMIT @limit`, pgx.NamedArgs{"age": millis(age), "limit": limit})
 	if err != nil {

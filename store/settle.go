@@ -178,12 +178,13 @@ type closing struct {
 
 func closeAttempts(ctx context.Context, tx DB, settlements []Settlement) (map[uuid.UUID]closing, error) {
 	c := attemptColumns(settlements)
-	// "late" is decided by the row itself: the answer of an attempt that was given up still brings its cost
+	// "late" is decided by the row itself: the answer of an attempt that was given up still brings its cost. Whether it
+	// counts was decided then, and the task's totals have it.
 	rows, err := tx.Query(ctx, `
 		UPDATE weir.attempts a
 		SET state = s.state,
 		    late = a.state = 'lost',
-		    counted = s.counted,
+		    counted = CASE WHEN a.state = 'lost' THEN a.counted ELSE s.counted END,
 		    verdict = s.verdict,
 		    validator = s.validator,
 		    reason = s.reason,
@@ -410,7 +411,8 @@ const moveSQL = `
 	    sideways = CASE WHEN s.holds THEN s.sideways ELSE t.sideways END,
 	    model = CASE WHEN s.holds THEN s.model ELSE t.model END,
 	    expected_cost_pusd = CASE WHEN s.holds THEN s.expected ELSE t.expected_cost_pusd END,
-	    not_before = CASE WHEN s.holds AND s.state = 'parked' THEN now() + s.wait_ms * interval '1 ms' END,
+	    not_before = CASE WHEN NOT s.holds THEN t.not_before
+	                      WHEN s.state = 'parked' THEN now() + s.wait_ms * interval '1 ms' END,
 	    reason = CASE WHEN s.holds THEN s.reason ELSE t.reason END,
 	    hint = CASE WHEN s.holds THEN s.hint ELSE t.hint END,
 	    finished_at = CASE WHEN s.holds AND s.finished THEN s.at ELSE t.finished_at END
@@ -492,19 +494,27 @@ func queueResults(batch *pgx.Batch, moves []move) {
 func queueOutputs(batch *pgx.Batch, moves []move) {
 	var tasks, attempts []uuid.UUID
 	var outputs, toolCalls [][]byte
+	var holds []bool
 	for _, m := range moves {
 		if m.s.Output == nil {
 			continue
 		}
-		tasks, attempts = append(tasks, m.s.TaskID), append(attempts, m.s.AttemptID)
+		tasks, attempts, holds = append(tasks, m.s.TaskID), append(attempts, m.s.AttemptID), append(holds, m.holds)
 		outputs, toolCalls = append(outputs, m.s.Output), append(toolCalls, m.s.ToolCalls)
 	}
 	if len(tasks) == 0 {
 		return
 	}
+	// an answer that comes after the task's text was deleted is not kept either: its partition may be gone too
 	batch.Queue(`
 		INSERT INTO weir.outputs (task_id, attempt_id, output, tool_calls)
-		SELECT * FROM unnest(@tasks::uuid[], @attempts::uuid[], @outputs::bytea[], @tool_calls::bytea[])
+		SELECT s.task_id, s.attempt_id, s.output, s.tool_calls
+		FROM unnest(@tasks::uuid[], @attempts::uuid[], @outputs::bytea[], @tool_calls::bytea[], @holds::boolean[])
+		     AS s (task_id, attempt_id, output, tool_calls, holds)
+		WHERE s.holds OR EXISTS (SELECT FROM weir.payloads p WHERE p.task_id = s.task_id)
 		ON CONFLICT (task_id, attempt_id) DO NOTHING`,
-		pgx.NamedArgs{"tasks": idArray(tasks), "attempts": idArray(attempts), "outputs": outputs, "tool_calls": toolCalls})
+		pgx.NamedArgs{
+			"tasks": idArray(tasks), "attempts": idArray(attempts), "outputs": outputs, "tool_calls": toolCalls,
+			"holds": holds,
+		})
 }

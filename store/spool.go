@@ -129,7 +129,7 @@ func (s *Spool) Replay(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 }
 
 func readSpool(path string) ([]Settlement, error) {
-	file, err := os.Open(path) //nolint:gosec // a file of the spool's own directory
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}

@@ -37,6 +37,7 @@ type dispatcher struct {
 	now     func() time.Time
 	logger  *slog.Logger
 	wake    chan struct{}
+	chaos   func(point string)
 }
 
 // Wake asks for a round soon. It never blocks: one pending wake-up is as good as many.
@@ -94,6 +95,9 @@ func (d *dispatcher) round(ctx context.Context) (released int, ran bool, err err
 	})
 	if err != nil {
 		return 0, ran, fmt.Errorf("dispatch: %w", err)
+	}
+	if released > 0 {
+		d.chaos("dispatch_committed")
 	}
 	return released, ran, nil
 }
@@ -207,6 +211,7 @@ func (d *dispatcher) insert(ctx context.Context, tx pgx.Tx, bundles []store.Bund
 	if _, err := d.client.InsertManyFastTx(ctx, tx, params); err != nil {
 		return 0, fmt.Errorf("insert stage jobs: %w", err)
 	}
+	d.chaos("dispatch_in_tx")
 	return released, nil
 }
 

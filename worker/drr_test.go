@@ -83,7 +83,7 @@ func TestShare(t *testing.T) {
 
 func TestShare_Properties(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a seeded test
+	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		var queues []*queueOf
 		total := 0

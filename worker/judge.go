@@ -147,7 +147,7 @@ func (a *attempts) cost(at *attempt, e *ended) (*task.Pico, string) {
 	}
 	cost, err := a.models.cost(at, e.reply)
 	if err != nil {
-		a.logger.Error("attempt has no price", slog.String("model", at.member.Model), //nolint:sloglint // no context carries anything here
+		a.logger.Error("attempt has no price", slog.String("model", at.member.Model),
 			slog.String("model_answered", e.reply.Model), slog.String("attempt_id", at.id.String()), slog.Any("err", err))
 		return nil, ""
 	}
@@ -216,7 +216,7 @@ func (a *attempts) next(at *attempt, d cascade.Decision, e *ended, now time.Time
 		next.Hint = e.reason
 	}
 	if d.Alarm {
-		a.logger.Error("provider needs attention", slog.String("provider", at.model.Provider), //nolint:sloglint // see cost
+		a.logger.Error("provider needs attention", slog.String("provider", at.model.Provider),
 			slog.String("model", m.Model), slog.String("failure", string(e.failure)), slog.String("reason", e.reason))
 	}
 	return next

@@ -137,6 +137,7 @@ func (w *Worker) wire() error {
 	}
 	w.dispatcher = &dispatcher{
 		pool: c.Pool, catalog: c.Catalog, pauses: paused, now: c.Now, logger: c.Logger, wake: make(chan struct{}, 1),
+		chaos: c.Chaos,
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &classify{
