@@ -70,10 +70,10 @@ func (b *batcher) pump(ctx context.Context, messages jetstream.MessagesContext, 
 		if errors.Is(err, jetstream.ErrNoHeartbeat) {
 			continue // the server is away or slow; the iterator goes on by itself
 		}
-		if errors.Is(err, jetstream.ErrMsgIteratorClosed) || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return nil //nolint:nilerr // closed because the context has ended, which is no error
 		}
-		if err != nil {
+		if err != nil { // also an iterator closed by a connection that is gone for good: to stop silently would be worse
 			return fmt.Errorf("next message: %w", err)
 		}
 		select {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
 
@@ -45,6 +46,11 @@ func Run(ctx context.Context, c Config) error {
 	}
 	if err := EnsureStreams(ctx, c.Stream, c.Streams); err != nil {
 		return err
+	}
+	// The first tasks of a day without partitions would have to wait for maintenance. Postgres may be away, too: then they
+	// wait for it anyway.
+	if err := store.EnsurePartitions(ctx, c.Pool, c.Now()); err != nil {
+		c.Logger.WarnContext(ctx, "partitions were not made", slog.Any("err", err))
 	}
 	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{Schema: "river", Logger: c.Logger})
 	if err != nil {

@@ -24,6 +24,8 @@ type outcomes struct {
 
 // reported is a message as an outcome or a dead letter.
 type reported struct {
+	msg     jetstream.Msg
+	meta    *jetstream.MsgMetadata
 	outcome store.NewOutcome
 	dead    *store.DeadLetter
 }
@@ -39,12 +41,19 @@ func (h *outcomes) handle(ctx context.Context, batch []jetstream.Msg) error {
 	if err := h.insert(ctx, reports); err != nil {
 		return err
 	}
-	for _, msg := range batch {
-		if err := msg.Ack(); err != nil { // comes back as a duplicate
+	for _, r := range reports {
+		if err := r.answer(); err != nil { // comes back as a duplicate
 			h.logger.DebugContext(ctx, "ack was lost", slog.Any("err", err))
 		}
 	}
 	return nil
+}
+
+func (r reported) answer() error {
+	if r.dead != nil {
+		return r.msg.TermWithReason("stored as a dead letter")
+	}
+	return r.msg.Ack()
 }
 
 func (h *outcomes) read(msg jetstream.Msg) (reported, error) {
@@ -58,19 +67,19 @@ func (h *outcomes) read(msg jetstream.Msg) (reported, error) {
 		outcome, err = task.DecodeOutcome(msg.Data(), h.limits)
 	}
 	if err != nil {
-		return reported{dead: h.deadLetter(msg, meta, err)}, nil
+		return reported{msg: msg, meta: meta, dead: deadOutcome(msg, meta, err)}, nil
 	}
 	at := meta.Timestamp
 	if outcome.At != nil {
 		at = *outcome.At
 	}
-	return reported{outcome: store.NewOutcome{
+	return reported{msg: msg, meta: meta, outcome: store.NewOutcome{
 		ID: newID(), Tenant: tenant, Feature: feature, Outcome: *outcome, At: at,
 		StreamSeq: meta.Sequence.Stream, StoredAt: meta.Timestamp,
 	}}, nil
 }
 
-func (h *outcomes) deadLetter(msg jetstream.Msg, meta *jetstream.MsgMetadata, err error) *store.DeadLetter {
+func deadOutcome(msg jetstream.Msg, meta *jetstream.MsgMetadata, err error) *store.DeadLetter {
 	code := task.CodeInvalidJSON
 	if refused, ok := task.IsRefused(err); ok {
 		code = refused.Code
@@ -106,7 +115,12 @@ func (h *outcomes) insert(ctx context.Context, reports []reported) error {
 		return err
 	}
 	if len(reports) == 1 {
-		h.logger.ErrorContext(ctx, "outcome cannot be stored", slog.Any("err", err))
+		if r := &reports[0]; r.dead == nil {
+			h.logger.WarnContext(ctx, "poisoned outcome refused", slog.Any("err", err))
+			r.dead = deadOutcome(r.msg, r.meta, task.Refuse(task.CodeInvalidValue, "Postgres refuses the outcome's data"))
+			return h.insert(ctx, reports)
+		}
+		h.logger.ErrorContext(ctx, "dead letter cannot be stored", slog.Any("err", err))
 		return nil
 	}
 	half := len(reports) / 2

@@ -106,6 +106,10 @@ func assertStream(got, want jetstream.StreamConfig) error {
 	refuse(got.Retention != jetstream.LimitsPolicy, "does not use limits retention")
 	refuse(want.Discard == jetstream.DiscardNew && got.Discard != jetstream.DiscardNew,
 		"drops old messages when it is full; set discard to new")
+	refuse(want.Discard == jetstream.DiscardNew && got.MaxMsgsPerSubject > 0 && !got.DiscardNewPerSubject,
+		"drops the old messages of a subject; remove max_msgs_per_subject")
+	refuse(got.AllowRollup, "lets a publisher replace what is stored; set allow_rollup_hdrs to false")
+	refuse(got.NoAck, "acknowledges nothing; set no_ack to false")
 	refuse(!got.AllowAtomicPublish, "does not allow atomic batches; set allow_atomic")
 	refuse(got.MaxAge > 0 && got.MaxAge < 24*time.Hour, "keeps messages for less than a day")
 	refuse(got.PersistMode != jetstream.DefaultPersistMode, "persists asynchronously, which disables sync_interval: always")

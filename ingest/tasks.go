@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,6 +62,8 @@ type offer struct {
 
 func (o offer) size() int { return len(o.task.Body) }
 
+func (o offer) seq() uint64 { return o.origin.meta.Sequence.Stream }
+
 // handle takes a batch of messages in and answers each: Ack for what is in Postgres, Term for a message that holds
 // nothing but dead letters.
 func (h *tasks) handle(ctx context.Context, batch []jetstream.Msg) error {
@@ -77,7 +81,7 @@ func (h *tasks) handle(ctx context.Context, batch []jetstream.Msg) error {
 		}
 		offers = append(offers, read...)
 	}
-	if err := h.insertAll(ctx, batch, offers); err != nil {
+	if err := h.insertAll(ctx, offers); err != nil {
 		return err
 	}
 	h.chaos("committed")
@@ -209,15 +213,18 @@ func (h *tasks) refuseTask(from origin, who address, body []byte, err error) off
 	return o
 }
 
-// insertAll inserts offers in transactions of bounded size.
-func (h *tasks) insertAll(ctx context.Context, batch []jetstream.Msg, offers []offer) error {
+// insertAll inserts offers in transactions of bounded size, each over messages that follow each other in the stream: so
+// its record tells exactly which ones it took in, also when redelivered messages stand among new ones.
+func (h *tasks) insertAll(ctx context.Context, offers []offer) error {
+	slices.SortStableFunc(offers, func(a, b offer) int { return cmp.Compare(a.seq(), b.seq()) })
 	for start := 0; start < len(offers); {
 		end, bytes := start, 0
-		for end < len(offers) && end-start < txTasks && (bytes == 0 || bytes+offers[end].size() <= txBytes) {
+		for end < len(offers) && end-start < txTasks && (end == start || bytes+offers[end].size() <= txBytes) &&
+			(end == start || offers[end].seq() <= offers[end-1].seq()+1) {
 			bytes += offers[end].size()
 			end++
 		}
-		if err := h.insert(ctx, len(batch), offers[start:end]); err != nil {
+		if err := h.insert(ctx, offers[start:end]); err != nil {
 			return err
 		}
 		start = end
@@ -227,8 +234,8 @@ func (h *tasks) insertAll(ctx context.Context, batch []jetstream.Msg, offers []o
 
 // insert inserts offers in one transaction. Offers that Postgres refuses for their data are halved until the poisoned one
 // is alone, and that one becomes a dead letter.
-func (h *tasks) insert(ctx context.Context, messages int, offers []offer) error {
-	err := h.insertTx(ctx, messages, offers)
+func (h *tasks) insert(ctx context.Context, offers []offer) error {
+	err := h.insertTx(ctx, offers)
 	if err == nil || !store.DataError(err) {
 		return err
 	}
@@ -236,22 +243,22 @@ func (h *tasks) insert(ctx context.Context, messages int, offers []offer) error 
 		o := offers[0]
 		if o.dead != nil { // its words do not fit: keep the bytes without them
 			o.dead.Key, o.dead.Reason, o.dead.Refusal = "", "refused, and its reason cannot be stored", nil
-			return h.insertTx(ctx, messages, []offer{o})
+			return h.insertTx(ctx, []offer{o})
 		}
 		who := address{tenant: o.task.Tenant, feature: o.task.Feature, key: o.task.Key, batch: o.task.Batch}
 		dead := h.refuseTask(o.origin, who, o.task.Body,
 			task.Refuse(task.CodeInvalidValue, "Postgres refuses the task's data"))
 		h.logger.WarnContext(ctx, "poisoned task refused", slog.Any("err", err))
-		return h.insertTx(ctx, messages, []offer{dead})
+		return h.insert(ctx, []offer{dead})
 	}
 	half := len(offers) / 2
-	if err := h.insert(ctx, messages, offers[:half]); err != nil {
+	if err := h.insert(ctx, offers[:half]); err != nil {
 		return err
 	}
-	return h.insert(ctx, messages, offers[half:])
+	return h.insert(ctx, offers[half:])
 }
 
-func (h *tasks) insertTx(ctx context.Context, messages int, offers []offer) error {
+func (h *tasks) insertTx(ctx context.Context, offers []offer) error {
 	batch, now := newID(), h.now()
 	fresh := make([]store.NewTask, 0, len(offers))
 	from := make([]origin, 0, len(offers))
@@ -265,8 +272,8 @@ func (h *tasks) insertTx(ctx context.Context, messages int, offers []offer) erro
 	}
 	err := pgx.BeginFunc(ctx, h.pool, func(tx pgx.Tx) error {
 		record := store.IngestBatch{
-			ID: batch, Stream: offers[0].origin.meta.Stream, Messages: messages,
-			FirstSeq: offers[0].origin.meta.Sequence.Stream, LastSeq: offers[len(offers)-1].origin.meta.Sequence.Stream,
+			ID: batch, Stream: offers[0].origin.meta.Stream, Messages: messagesOf(offers),
+			FirstSeq: offers[0].seq(), LastSeq: offers[len(offers)-1].seq(),
 		}
 		if len(fresh) > 0 {
 			conflicts, err := h.insertFresh(ctx, tx, &record, fresh, from)
@@ -286,6 +293,17 @@ func (h *tasks) insertTx(ctx context.Context, messages int, offers []offer) erro
 		return fmt.Errorf("take in batch: %w", err)
 	}
 	return nil
+}
+
+// messagesOf counts messages. One whose members need several transactions counts in the first one.
+func messagesOf(offers []offer) int {
+	n := 0
+	for i, o := range offers {
+		if o.origin.member == 0 && (i == 0 || o.seq() != offers[i-1].seq()) {
+			n++
+		}
+	}
+	return n
 }
 
 // insertFresh inserts tasks and their classify job; it returns dead letters for keys that belong to another body.

@@ -47,7 +47,7 @@ func InsertDeadLetters(ctx context.Context, db DB, batch uuid.UUID, now time.Tim
 			pgx.NamedArgs{
 				"id": l.ID, "stream": l.Stream, "seq": l.Seq, "member": l.Member, "stored_at": l.StoredAt,
 				"subject": clean(l.Subject), "key": nullText(clean(l.Key)), "code": l.Code, "reason": clean(l.Reason),
-				"body": l.Body, "now": now,
+				"body": append([]byte{}, l.Body...), "now": now, // an empty message has a nil body, which would be NULL
 			})
 		if err != nil {
 			return fmt.Errorf("insert dead letter: %w", err)

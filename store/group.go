@@ -15,6 +15,8 @@ const (
 	// retryFirst and retryMost bound the wait between tries of a group; it doubles in between.
 	retryFirst = 50 * time.Millisecond
 	retryMost  = 2 * time.Second
+	// tryPatience is the most time of one try. A settlement that was committed all the same is not applied twice.
+	tryPatience = 30 * time.Second
 )
 
 // entry is one item that waits for its commit.
@@ -34,17 +36,17 @@ type answer[R any] struct {
 type group[T, R any] struct {
 	in     chan entry[T, R]
 	commit func(ctx context.Context, items []T, again bool) ([]R, error)
+	// patience ends a try that hangs: a connection that breaks silently never answers.
+	patience time.Duration
 	// giveUp ends the retries of a group after this long; 0 means never.
 	giveUp time.Duration
 	// away is called with what is waiting, again and again, while Postgres is away; nil for nothing.
 	away func(since time.Duration, items []T)
-	// back is called after a group that had been away was committed.
-	back func()
 	wg   sync.WaitGroup
 }
 
 func newGroup[T, R any](commit func(context.Context, []T, bool) ([]R, error)) *group[T, R] {
-	return &group[T, R]{in: make(chan entry[T, R]), commit: commit}
+	return &group[T, R]{in: make(chan entry[T, R]), commit: commit, patience: tryPatience}
 }
 
 // do waits for the commit of an item. It does not listen to the caller's context: an item that was handed over is
@@ -95,33 +97,48 @@ func (g *group[T, R]) collect(entries []entry[T, R]) []entry[T, R] {
 
 // work commits entries, however long Postgres is away.
 func (g *group[T, R]) work(ctx context.Context, entries []entry[T, R]) {
-	var away time.Duration
+	var since time.Time // zero while all goes well
 	wait := retryFirst
 	for len(entries) > 0 {
-		chunk := entries[:min(len(entries), GroupRows)]
-		err := g.try(ctx, chunk, away > 0)
+		began := time.Now()
+		chunk := chunkOf(entries)
+		done, err := g.try(ctx, chunk, !since.IsZero())
+		entries = entries[done:]
 		if err == nil {
-			entries = entries[len(chunk):]
 			continue
 		}
-		if ctx.Err() != nil || !Retryable(err) || (g.giveUp > 0 && away >= g.giveUp) {
-			g.report(SpoolAfter, chunk)
-			fail(chunk, err)
-			entries = entries[len(chunk):]
+		if since.IsZero() {
+			since = began
+		}
+		away := time.Since(since)
+		if rest := chunk[done:]; ctx.Err() != nil || !Retryable(err) || (g.giveUp > 0 && away >= g.giveUp) {
+			g.report(SpoolAfter, rest) // nobody comes back to them in this process
+			fail(rest, err)
+			entries = entries[len(rest):]
 			continue
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
-		away += wait
+		pause(ctx, wait)
 		wait = min(2*wait, retryMost)
-		entries = g.keep(entries, away)
+		entries = g.keep(entries, time.Since(since))
 	}
-	if away > 0 && g.back != nil {
-		g.back()
+}
+
+// chunkOf is what one transaction takes of entries: at least one.
+func chunkOf[T, R any](entries []entry[T, R]) []entry[T, R] {
+	n, bytes := 0, 0
+	for n < len(entries) && n < GroupRows && (n == 0 || bytes+entries[n].bytes <= GroupBytes) {
+		bytes += entries[n].bytes
+		n++
+	}
+	return entries[:n]
+}
+
+func pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -152,31 +169,36 @@ func (g *group[T, R]) report(away time.Duration, entries []entry[T, R]) {
 	g.away(away, items)
 }
 
-// try commits a chunk as one; one that Postgres refuses for its data is halved until the poisoned row is alone.
-func (g *group[T, R]) try(ctx context.Context, entries []entry[T, R], again bool) error {
+// try commits entries as one; those that Postgres refuses for their data are halved until the poisoned one is alone. It
+// returns how many of them, from the first on, have their answer; an error is about the rest.
+func (g *group[T, R]) try(ctx context.Context, entries []entry[T, R], again bool) (done int, err error) {
 	items := make([]T, len(entries))
 	for i, e := range entries {
 		items[i] = e.item
 	}
-	values, err := g.commit(ctx, items, again)
+	tryCtx, cancel := context.WithTimeout(ctx, g.patience)
+	values, err := g.commit(tryCtx, items, again)
+	cancel()
 	if err == nil {
 		for i, e := range entries {
 			e.done <- answer[R]{value: values[i]}
 		}
-		return nil
+		return len(entries), nil
 	}
 	if !DataError(err) {
-		return err
+		return 0, err
 	}
 	if len(entries) == 1 {
 		fail(entries, err)
-		return nil
+		return 1, nil
 	}
 	half := len(entries) / 2
-	if err := g.try(ctx, entries[:half], again); err != nil {
-		return err
+	done, err = g.try(ctx, entries[:half], again)
+	if err != nil {
+		return done, err
 	}
-	return g.try(ctx, entries[half:], again)
+	more, err := g.try(ctx, entries[half:], again)
+	return done + more, err
 }
 
 func fail[T, R any](entries []entry[T, R], err error) {

@@ -19,7 +19,7 @@ type Recorder struct {
 	spool   *Spool
 	logger  *slog.Logger
 	intents *group[Intent, bool]
-	settles *group[Settlement, Settled]
+	settles *group[Settlement, *Settled]
 	stops   []func()
 }
 
@@ -34,7 +34,7 @@ const (
 func NewRecorder(pool *pgxpool.Pool, spool *Spool, logger *slog.Logger) *Recorder {
 	r := &Recorder{pool: pool, spool: spool, logger: logger}
 	r.intents = newGroup(r.commitIntents)
-	r.intents.giveUp = intentGiveUp
+	r.intents.giveUp, r.intents.patience = intentGiveUp, intentGiveUp
 	r.settles = newGroup(r.commitSettlements)
 	return r
 }
@@ -47,14 +47,6 @@ func (r *Recorder) Start(ctx context.Context) {
 		}
 		if err := r.spool.Keep(items); err != nil {
 			r.logger.ErrorContext(ctx, "answers could not be spooled", slog.Int("answers", len(items)), slog.Any("err", err))
-		}
-	}
-	r.settles.back = func() {
-		if r.spool == nil {
-			return
-		}
-		if err := r.spool.Clear(); err != nil {
-			r.logger.WarnContext(ctx, "spool was not cleared", slog.Any("err", err))
 		}
 	}
 	r.stops = append(r.stops, r.intents.start(ctx), r.settles.start(ctx))
@@ -83,16 +75,25 @@ var ErrSettledBefore = errors.New("the attempt is not open")
 func (r *Recorder) Settle(s Settlement) (Settled, error) {
 	settled, err := r.settles.do(s, len(s.Output)+len(s.ToolCalls)+len(s.RawUsage))
 	if DataError(err) {
-		// Something a provider wrote does not fit a column. Its words are worth less than its bill: settle without.
-		bare := s
-		bare.RawUsage, bare.ModelAnswered, bare.RequestID, bare.ServiceTier, bare.Speed, bare.Geo = nil, "", "", "", "", ""
-		bare.Next.Hint = ""
-		settled, err = r.settles.do(bare, len(s.Output)+len(s.ToolCalls))
+		settled, err = r.settles.do(s.bare(), len(s.Output)+len(s.ToolCalls))
 	}
-	if err == nil && settled == (Settled{}) {
-		return settled, ErrSettledBefore
+	if DataError(err) {
+		r.forget([]Settlement{s}) // it would be refused again
 	}
-	return settled, err
+	switch {
+	case err != nil:
+		return Settled{}, err
+	case settled == nil:
+		return Settled{}, ErrSettledBefore
+	}
+	return *settled, nil
+}
+
+// bare is a settlement without what may not fit a column of what a provider wrote: its words are worth less than its bill.
+func (s Settlement) bare() Settlement {
+	s.RawUsage, s.ModelAnswered, s.RequestID, s.ServiceTier, s.Speed, s.Geo = nil, "", "", "", "", ""
+	s.Next.Hint = ""
+	return s
 }
 
 func (r *Recorder) commitIntents(ctx context.Context, items []Intent, again bool) ([]bool, error) {
@@ -116,19 +117,37 @@ func (r *Recorder) commitIntents(ctx context.Context, items []Intent, again bool
 	return answers, nil
 }
 
-func (r *Recorder) commitSettlements(ctx context.Context, items []Settlement, _ bool) ([]Settled, error) {
-	var settled map[uuid.UUID]Settled
-	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		var err error
+func (r *Recorder) commitSettlements(ctx context.Context, items []Settlement, _ bool) ([]*Settled, error) {
+	settled, err := settleTx(ctx, r.pool, items)
+	if err != nil {
+		return nil, err
+	}
+	r.forget(items)
+	answers := make([]*Settled, len(items))
+	for i := range items {
+		if s, ok := settled[items[i].AttemptID]; ok {
+			answers[i] = &s
+		}
+	}
+	return answers, nil
+}
+
+func (r *Recorder) forget(items []Settlement) {
+	if r.spool == nil {
+		return
+	}
+	if err := r.spool.Forget(items); err != nil {
+		r.logger.Warn("spool was not cleared", slog.Any("err", err)) //nolint:sloglint // Settle takes no context, on purpose
+	}
+}
+
+func settleTx(ctx context.Context, pool *pgxpool.Pool, items []Settlement) (settled map[uuid.UUID]Settled, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		settled, err = Settle(ctx, tx, items)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("commit settlements: %w", err)
 	}
-	answers := make([]Settled, len(items))
-	for i := range items {
-		answers[i] = settled[items[i].AttemptID]
-	}
-	return answers, nil
+	return settled, nil
 }

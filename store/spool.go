@@ -9,11 +9,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -21,7 +21,7 @@ import (
 // process writes one file, named after its boot id; the next start replays every file whose process is gone.
 type Spool struct {
 	dir  string
-	file string
+	file string // its own
 
 	mu   sync.Mutex
 	kept map[uuid.UUID]bool
@@ -31,6 +31,8 @@ const (
 	spoolSuffix = ".spool.jsonl"
 	// spoolLine is the longest line of a spool: an answer of the largest body, escaped.
 	spoolLine = 128 << 20
+	// spoolChunk is how many settlements are replayed in one transaction.
+	spoolChunk = 100
 )
 
 // NewSpool uses a directory, which it makes when it is missing.
@@ -51,18 +53,18 @@ func (s *Spool) Keep(settlements []Settlement) error {
 		if s.kept[settlements[i].AttemptID] {
 			continue
 		}
-		line, err := json.Marshal(&settlements[i])
+		line, err := encodeLine(settlements[i])
 		if err != nil {
-			return fmt.Errorf("encode settlement: %w", err)
+			return err
 		}
-		lines = append(append(lines, line...), '\n')
+		lines = append(lines, line...)
 		fresh = append(fresh, settlements[i].AttemptID)
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
-	if err := appendSynced(s.file, lines); err != nil {
-		return err
+	if err := s.append(lines); err != nil {
+		return fmt.Errorf("write spool: %w", err)
 	}
 	for _, id := range fresh {
 		s.kept[id] = true
@@ -70,29 +72,64 @@ func (s *Spool) Keep(settlements []Settlement) error {
 	return nil
 }
 
-func appendSynced(path string, data []byte) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+func encodeLine(s Settlement) ([]byte, error) {
+	line, err := json.Marshal(s)
+	if err != nil { // a provider's usage that is no JSON: Postgres would refuse it too
+		line, err = json.Marshal(s.bare())
+	}
 	if err != nil {
-		return fmt.Errorf("open spool: %w", err)
+		return nil, fmt.Errorf("encode settlement: %w", err)
 	}
-	_, err = file.Write(data)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("write spool: %w", err)
-	}
-	return nil
+	return append(line, '\n'), nil
 }
 
-// Clear forgets what was kept: Postgres has it.
-func (s *Spool) Clear() error {
+// append writes lines as a whole or not at all, so that only a crash can leave a torn line, and only as the last one.
+func (s *Spool) append(lines []byte) error {
+	file, err := os.OpenFile(s.file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	if _, err = file.Write(lines); err == nil {
+		err = file.Sync()
+	}
+	if err != nil { // a full disk
+		err = errors.Join(err, file.Truncate(info.Size()))
+	}
+	if err == nil && info.Size() == 0 {
+		err = syncDir(s.dir)
+	}
+	return errors.Join(err, file.Close())
+}
+
+// syncDir makes the name of a new file as durable as its content.
+func syncDir(path string) error {
+	dir, err := os.Open(path) //nolint:gosec // the spool's own directory
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Forget drops settlements that Postgres has by now. The file goes with the last of those that were kept in it.
+func (s *Spool) Forget(settlements []Settlement) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.kept) == 0 {
 		return nil
 	}
+	for i := range settlements {
+		delete(s.kept, settlements[i].AttemptID)
+	}
+	if len(s.kept) > 0 {
+		return nil
+	}
 	if err := os.Remove(s.file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("clear spool: %w", err)
 	}
-	clear(s.kept)
 	return nil
 }
 
@@ -110,13 +147,8 @@ func (s *Spool) Replay(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 		if err != nil {
 			return total, err
 		}
-		for start := 0; start < len(settlements); start += GroupRows {
-			chunk := settlements[start:min(start+GroupRows, len(settlements))]
-			err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-				_, err := Settle(ctx, tx, chunk)
-				return err
-			})
-			if err != nil {
+		for chunk := range slices.Chunk(settlements, spoolChunk) {
+			if err := replayChunk(ctx, pool, chunk); err != nil {
 				return total, fmt.Errorf("replay spool %s: %w", filepath.Base(path), err)
 			}
 		}
@@ -126,6 +158,24 @@ func (s *Spool) Replay(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 		}
 	}
 	return total, nil
+}
+
+// replayChunk halves what Postgres refuses for its data, until the poisoned settlement is alone and goes without its
+// provider's words.
+func replayChunk(ctx context.Context, pool *pgxpool.Pool, settlements []Settlement) error {
+	_, err := settleTx(ctx, pool, settlements)
+	if !DataError(err) {
+		return err
+	}
+	if len(settlements) == 1 {
+		_, err = settleTx(ctx, pool, []Settlement{settlements[0].bare()})
+		return err
+	}
+	half := len(settlements) / 2
+	if err := replayChunk(ctx, pool, settlements[:half]); err != nil {
+		return err
+	}
+	return replayChunk(ctx, pool, settlements[half:])
 }
 
 func readSpool(path string) ([]Settlement, error) {

@@ -59,25 +59,26 @@ type attempt struct {
 	started time.Time
 }
 
-// make makes the attempt of one member and settles it. Whatever goes wrong ends in the ledger, not in an error.
-func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member) {
+// make makes the attempt of one member and settles it. Whatever goes wrong ends in the ledger; false says that even that
+// failed before there was an attempt, so that the member is still the bundle's.
+func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member) bool {
 	at, ending := a.prepare(bundle, m)
 	if ending != nil {
-		a.end(ctx, *ending)
-		return
+		return a.end(ctx, *ending)
 	}
 	a.chaos("before_intent")
 	allowed, err := a.recorder.Intent(at.intent(a.boot, a.catalog.Hash))
 	if err != nil {
 		a.logger.WarnContext(ctx, "intent was not committed", slog.String("task_id", m.TaskID.String()), slog.Any("err", err))
-		a.settle(ctx, at, a.closed(at, notSent(err), a.now()))
-		return
+		a.settle(ctx, at, a.closed(at, notSent(err), a.now())) // in case the row is there after all
+		return false
 	}
 	if !allowed { // the task has left the bundle, or another worker has this one
-		return
+		return true
 	}
 	a.chaos("after_intent")
 	a.settle(ctx, at, a.call(ctx, at))
+	return true
 }
 
 // call makes the call and turns whatever comes of it into a settlement, a panic included.
@@ -99,7 +100,9 @@ func (a *attempts) call(ctx context.Context, at *attempt) (s store.Settlement) {
 func (a *attempts) prepare(bundle uuid.UUID, m *store.Member) (*attempt, *store.Ending) {
 	at := &attempt{id: newID(), bundle: bundle, member: m, model: a.catalog.Models[m.Model], started: a.now()}
 	fail := func(status task.Status, reason string) (*attempt, *store.Ending) {
-		return nil, &store.Ending{TaskID: m.TaskID, ResultID: resultID(m), Status: status, Reason: reason}
+		return nil, &store.Ending{
+			TaskID: m.TaskID, ResultID: resultID(m), BundleID: bundle, Status: status, Reason: reason,
+		}
 	}
 	if m.Deadline != nil && !at.started.Before(*m.Deadline) {
 		return fail(task.Expired, "the deadline has passed")
@@ -150,14 +153,15 @@ func (at *attempt) intent(owner uuid.UUID, configHash string) store.Intent {
 	}
 }
 
-// end finishes a member without a call.
-func (a *attempts) end(ctx context.Context, ending store.Ending) {
+// end finishes a member without a call; false says that it could not.
+func (a *attempts) end(ctx context.Context, ending store.Ending) bool {
 	_, err := store.Finish(ctx, a.pool, a.now(), []string{store.StateReleased}, []store.Ending{ending})
 	if err != nil {
 		a.logger.WarnContext(ctx, "task was not ended", slog.String("task_id", ending.TaskID.String()), slog.Any("err", err))
-		return
+		return false
 	}
 	a.deliverer.Recover()
+	return true
 }
 
 // settle commits a settlement and passes on what follows.

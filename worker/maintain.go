@@ -120,7 +120,7 @@ func (m *maintainer) rotate(ctx context.Context) error {
 	longest := time.Duration(0)
 	for name, feature := range m.catalog.Features {
 		longest = max(longest, feature.Retention)
-		if _, err := store.ExpireTexts(ctx, m.pool, name, now.Add(-feature.Retention), textsLimit); err != nil {
+		if err := m.expireTexts(ctx, name, now.Add(-feature.Retention)); err != nil {
 			return fmt.Errorf("retention: %w", err)
 		}
 	}
@@ -129,4 +129,14 @@ func (m *maintainer) rotate(ctx context.Context) error {
 	}
 	m.partitions = now
 	return nil
+}
+
+// expireTexts deletes a feature's old texts, a bounded number in each statement.
+func (m *maintainer) expireTexts(ctx context.Context, feature string, before time.Time) error {
+	for {
+		deleted, err := store.ExpireTexts(ctx, m.pool, feature, before, textsLimit)
+		if err != nil || deleted < textsLimit {
+			return err
+		}
+	}
 }

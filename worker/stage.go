@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/jobs"
 	"github.com/weirhq/weir/store"
@@ -84,7 +86,13 @@ func (w *stage) work(
 	defer window.Stop()
 	slots := w.slots[w.catalog.Models[first.Model].Provider]
 	var calls sync.WaitGroup
-	defer calls.Wait()
+	var unmade atomic.Int64
+	defer func() {
+		calls.Wait()
+		if n := int(unmade.Load()); n > 0 && left == 0 {
+			left, wait, reason = n, cascade.BackoffBase, "the attempt could not be written"
+		}
+	}()
 	for i := range members {
 		if wait, reason = w.blocked(first.Model); reason != "" {
 			return len(members) - i, wait, reason
@@ -101,7 +109,9 @@ func (w *stage) work(
 		calls.Go(func() {
 			defer func() { <-slots }()
 			// a call that has begun is paid for: neither a shutdown nor River's timeout throws its answer away
-			w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i])
+			if !w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i]) {
+				unmade.Add(1)
+			}
 		})
 	}
 	return 0, 0, ""

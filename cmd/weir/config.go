@@ -16,6 +16,9 @@ type Config struct {
 	DatabaseURL string
 	// NATSURL (NATS_URL) is the NATS of weir run and of the commands that speak to it.
 	NATSURL string
+	// NATSMonitorURL (WEIR_NATS_MONITOR_URL) is the monitoring endpoint of NATS, such as http://nats:8222, to check at the
+	// start that it syncs what it acknowledges. Not checked when empty.
+	NATSMonitorURL string
 	// DataDir (WEIR_DATA_DIR) holds the private Postgres, the streams and the spool of weir up. Default: /var/lib/weir
 	// for root, else $XDG_DATA_HOME/weir or ~/.local/share/weir.
 	DataDir string
@@ -46,7 +49,8 @@ const (
 // loadConfig reads the environment. Every mistake is one sentence; all are returned at once.
 func loadConfig(getenv func(string) string) (Config, error) {
 	c := Config{
-		DatabaseURL: getenv("DATABASE_URL"), NATSURL: getenv("NATS_URL"), DataDir: getenv("WEIR_DATA_DIR"),
+		DatabaseURL: getenv("DATABASE_URL"), NATSURL: getenv("NATS_URL"),
+		NATSMonitorURL: getenv("WEIR_NATS_MONITOR_URL"), DataDir: getenv("WEIR_DATA_DIR"),
 		ConfigFile: fallback(getenv("WEIR_CONFIG"), "weir.yaml"), PostgresBin: getenv("WEIR_PG_BIN"),
 		LogFormat: fallback(getenv("WEIR_LOG_FORMAT"), "text"), PoolConns: defaultPoolConns,
 		Beat: defaultBeat, Lease: defaultLease,

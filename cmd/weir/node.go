@@ -46,6 +46,8 @@ type node struct {
 const (
 	riverConns = 10
 	startWait  = time.Minute // for Postgres and NATS to be reachable
+	// idleTimeout is how long a transaction may idle.
+	idleTimeout = 5 * time.Second
 )
 
 // run works until the context ends. Shutdown goes with the way of a task: intake first, then River's workers, then what
@@ -59,7 +61,7 @@ func (n *node) run(ctx context.Context) error {
 	if err := migrations.Check(ctx, pool); err != nil {
 		return err
 	}
-	if err := store.SaveCatalog(ctx, pool, time.Now(), n.setup.catalog, n.setup.book.Rows()); err != nil {
+	if err := store.SaveCatalog(ctx, pool, time.Now(), n.setup.catalog, priceRows(n.setup.book)); err != nil {
 		return err
 	}
 	js, err := jetstream.New(n.nc)
@@ -143,7 +145,9 @@ func openPool(ctx context.Context, dsn string, conns int) (*pgxpool.Pool, error)
 	}
 	config.MaxConns = int32(min(conns, mostPoolConns)) //nolint:gosec // bounded
 	config.ConnConfig.RuntimeParams["application_name"] = "weir"
-	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.Itoa(60_000)
+	// no transaction of weir's waits for anything but Postgres: one that idles belongs to a frozen process, and its locks
+	// would hold up the others
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idleTimeout.Milliseconds(), 10)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open Postgres pool: %w", err)

@@ -33,6 +33,7 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer nc.Close()
+	warnDurability(ctx, a.config.NATSMonitorURL, a.logger())
 	n := &node{
 		config: a.config, setup: s, roles: c.Roles, dsn: a.config.DatabaseURL, nc: nc, spoolDir: c.SpoolDir,
 		getenv: a.getenv, logger: a.logger(), chaos: chaosFromEnv(a.getenv),

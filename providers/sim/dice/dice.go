@@ -2,10 +2,7 @@
 // they are asked about, so that the same question falls the same way in every run, order and process.
 package dice
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // The odd constants of the mixing step: fractional digits of the golden ratio, of pi and of e.
 const (
@@ -17,14 +14,21 @@ const (
 // Hash is a 64-bit digest of the data under a seed. It is quick, not cryptographic, and the same on every machine.
 func Hash[T ~string | ~[]byte](seed uint64, data T) uint64 {
 	h := mix(seed^piece, uint64(len(data))+golden)
-	b := []byte(data)
-	for ; len(b) >= 16; b = b[16:] {
-		h = mix(binary.LittleEndian.Uint64(b)^h, binary.LittleEndian.Uint64(b[8:])^euler)
+	i := 0
+	for ; i+16 <= len(data); i += 16 {
+		h = mix(word(data, i)^h, word(data, i+8)^euler)
 	}
 	var tail [16]byte
-	copy(tail[:], b)
-	h = mix(binary.LittleEndian.Uint64(tail[:])^h, binary.LittleEndian.Uint64(tail[8:])^piece)
+	copy(tail[:], data[i:])
+	h = mix(word(tail[:], 0)^h, word(tail[:], 8)^piece)
 	return mix(h, golden)
+}
+
+// word reads eight bytes. It is written out so that a string need not be copied for it.
+func word[T ~string | ~[]byte](data T, i int) uint64 {
+	_ = data[i+7]
+	return uint64(data[i]) | uint64(data[i+1])<<8 | uint64(data[i+2])<<16 | uint64(data[i+3])<<24 |
+		uint64(data[i+4])<<32 | uint64(data[i+5])<<40 | uint64(data[i+6])<<48 | uint64(data[i+7])<<56
 }
 
 func mix(a, b uint64) uint64 {

@@ -106,8 +106,18 @@ func TestPickAndShuffle(t *testing.T) {
 
 func BenchmarkHash(b *testing.B) {
 	data := make([]byte, 1024)
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		_ = dice.Hash(1, data)
-	}
+	text := string(data)
+	b.Run("Bytes", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		for b.Loop() {
+			_ = dice.Hash(1, data)
+		}
+	})
+	b.Run("Text", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = dice.Hash(1, text)
+		}
+	})
 }

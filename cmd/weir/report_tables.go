@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/weirhq/weir/store"
+)
+
+func cpuoTable(rows []store.CPUO) (table, []string) {
+	uncertain := newUncertainty(rows, func(r store.CPUO) store.Costs { return r.Costs })
+	t := table{columns: []column{
+		words("feature"), figures("tasks"), figures("finished"), figures("useful"), figures("success"),
+		figures("no outcome"), figures("cost USD"),
+	}}
+	t.columns = append(t.columns, uncertain.columns()...)
+	t.columns = append(t.columns, figures("CPUO USD"), figures("fully loaded USD"))
+	for _, r := range rows {
+		cells := []string{
+			r.Feature, showCount(r.Tasks), showCount(r.Finished), showCount(r.Useful), showShare(r.SuccessRate),
+			showShare(shareOf(r.WithoutOutcome, r.Tasks)), usd(r.CostUSD),
+		}
+		cells = append(cells, uncertain.cells(r.Costs)...)
+		t.rows = append(t.rows, append(cells, showMoneyOr(r.CPUOUSD), showMoneyOr(r.FullyLoadedCPUOUSD)))
+	}
+	return t, uncertain.remarks()
+}
+
+func featuresTable(rows []store.FeatureCost) (table, []string) {
+	uncertain := newUncertainty(rows, func(r store.FeatureCost) store.Costs { return r.Costs })
+	t := table{columns: []column{
+		words("feature"), figures("tasks"), figures("finished"), figures("attempts"), figures("cost USD"),
+	}}
+	t.columns = append(t.columns, uncertain.columns()...)
+	t.columns = append(t.columns, figures("per task USD"), figures("on last model* USD"), figures("saved*"))
+	for _, r := range rows {
+		cells := []string{
+			r.Feature, showCount(r.Tasks), showCount(r.Finished), showCount(r.Attempts), usd(r.CostUSD),
+		}
+		cells = append(cells, uncertain.cells(r.Costs)...)
+		flagship := none
+		if r.PricedTasks > 0 {
+			flagship = usd(r.FlagshipCostUSDEstimate)
+		}
+		t.rows = append(t.rows, append(cells, showMoneyOr(r.CostPerTaskUSD), flagship, showShare(r.SavedShare)))
+	}
+	return t, append(uncertain.remarks(),
+		"* an estimate: one call of the last model of each task's cascade with the same tokens, at its list price")
+}
+
+func modelsTable(rows []store.ModelUsage) (table, []string) {
+	uncertain := newUncertainty(rows, func(r store.ModelUsage) store.Costs { return r.Costs })
+	t := table{columns: []column{
+		words("model"), words("provider"), words("tier"), figures("attempts"), figures("share"), figures("accepted"),
+		figures("rejected"), figures("errored"), figures("prompt"), figures("cached"), figures("output"), figures("cost USD"),
+	}}
+	t.columns = append(t.columns, uncertain.columns()...)
+	t.columns = append(t.columns, figures("p50"), figures("p95"))
+	for _, r := range rows {
+		cells := []string{
+			r.Model, r.Provider, r.Tier, showCount(r.Attempts), showShare(r.Share), showCount(r.Accepted),
+			showCount(r.Rejected), showCount(r.Errored + r.GivenUp), showCount(r.PromptTokens), showCount(r.CachedTokens),
+			showCount(r.OutputTokens), usd(r.CostUSD),
+		}
+		cells = append(cells, uncertain.cells(r.Costs)...)
+		t.rows = append(t.rows, append(cells, showLatency(r.LatencyP50MS), showLatency(r.LatencyP95MS)))
+	}
+	return t, append(uncertain.remarks(), "prompt, cached and output are tokens; p50 and p95 are the latency of answers")
+}
+
+func cascadeTable(rows []store.CascadeStep) (table, []string) {
+	uncertain := newUncertainty(rows, func(r store.CascadeStep) store.Costs { return r.Costs })
+	t := table{columns: []column{
+		words("feature"), words("class"), figures("stage"), words("model"), figures("entered"), figures("accepted"),
+		figures("rejected"), figures("errored"), figures("escalated"), figures("cost USD"),
+	}}
+	t.columns = append(t.columns, uncertain.columns()...)
+	t.columns = append(t.columns, words("rejected most"))
+	for _, r := range rows {
+		cells := []string{
+			r.Feature, r.Class, showCount(r.Stage), r.Model, showCount(r.Entered), showShare(shareOf(r.Accepted, r.Entered)),
+			showShare(shareOf(r.Rejected, r.Entered)), showShare(shareOf(r.Errored, r.Entered)),
+			showShare(shareOf(r.Escalated, r.Entered)), usd(r.CostUSD),
+		}
+		cells = append(cells, uncertain.cells(r.Costs)...)
+		t.rows = append(t.rows, append(cells, topRejection(r)))
+	}
+	return t, append(uncertain.remarks(), "shares are of the tasks that entered; a task may be both rejected and errored")
+}
+
+// mostReasonChars keeps a line of the cascade's table readable.
+const mostReasonChars = 60
+
+func topRejection(r store.CascadeStep) string {
+	if r.TopRejected == 0 {
+		return ""
+	}
+	reason := []rune(r.TopReason)
+	if len(reason) > mostReasonChars {
+		reason = append(reason[:mostReasonChars-1], '…')
+	}
+	return fmt.Sprintf("%s (%s): %s", r.TopValidator, showCount(r.TopRejected), string(reason))
+}
+
+func shareOf(part, whole int64) *float64 {
+	if whole == 0 {
+		return nil
+	}
+	s := float64(part) / float64(whole)
+	return &s
+}
+
+func showLatency(ms *int64) string {
+	if ms == nil {
+		return none
+	}
+	return showCount(*ms) + " ms"
+}
+
+// uncertainty says what a cost leaves open. Its columns are there only where something is open.
+type uncertainty struct {
+	lost     int64
+	unpriced int64
+}
+
+func newUncertainty[Row any](rows []Row, costs func(Row) store.Costs) uncertainty {
+	var u uncertainty
+	for _, row := range rows {
+		c := costs(row)
+		u.lost += c.LostAttempts
+		u.unpriced += c.UnpricedAttempts
+	}
+	return u
+}
+
+func (u uncertainty) open() bool { return u.lost+u.unpriced > 0 }
+
+func (u uncertainty) columns() []column {
+	if !u.open() {
+		return nil
+	}
+	return []column{figures("at most USD"), figures("lost"), figures("unpriced")}
+}
+
+func (u uncertainty) cells(c store.Costs) []string {
+	if !u.open() {
+		return nil
+	}
+	return []string{usd(c.CostHighUSD), showCount(c.LostAttempts), showCount(c.UnpricedAttempts)}
+}
+
+func (u uncertainty) remarks() []string {
+	var remarks []string
+	if u.lost > 0 {
+		remarks = append(remarks, "lost: calls whose bill nobody knows; the true cost is between cost and at most")
+	}
+	if u.unpriced > 0 {
+		remarks = append(remarks, "unpriced: calls without a price in the book; the true cost may be above at most")
+	}
+	return remarks
+}

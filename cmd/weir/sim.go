@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/weirhq/weir/providers/sim"
+)
+
+type simCmd struct {
+	Listen     string   `default:"127.0.0.1:8900" help:"The address to serve on."`
+	Seed       uint64   `default:"1" help:"The same seed and request give the same answer."`
+	Recordings []string `type:"existingfile" help:"Replay recorded answers: FILE.jsonl.gz, repeatable."`
+	Ledger     string   `type:"path" help:"Append what was asked and billed to this file."`
+	Instant    bool     `help:"Answer without latency."`
+	AnyModel   bool     `help:"Play models that have no profile as a middling one, instead of refusing them."`
+}
+
+// Run serves simulated models until it is told to stop.
+func (c *simCmd) Run(ctx context.Context, a *app) (err error) {
+	config := sim.Config{Seed: c.Seed, LedgerFile: c.Ledger, Instant: c.Instant, AnyModel: c.AnyModel}
+	if config.Recordings, err = readRecordings(c.Recordings); err != nil {
+		return err
+	}
+	server, err := sim.New(config)
+	if err != nil {
+		return err
+	}
+	if err := server.Start(c.Listen); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	_, _ = fmt.Fprintf(a.stdout, `simulated models on %s (no key needed)
+  Anthropic Messages       base_url: %[1]s
+  OpenAI Chat Completions  base_url: %[1]s
+  what it billed           %[1]s/sim/stats and %[1]s/sim/ledger
+`, server.URL())
+	<-ctx.Done()
+	return nil
+}
+
+func readRecordings(paths []string) (*sim.Recordings, error) {
+	if len(paths) == 0 {
+		return nil, nil //nolint:nilnil // no recordings is what the simulator's configuration calls nil
+	}
+	files := make([]io.Reader, len(paths))
+	for i, path := range paths {
+		file, err := os.Open(path) //nolint:gosec // the path is the operator's
+		if err != nil {
+			return nil, fmt.Errorf("open recordings: %w", err)
+		}
+		defer func() { _ = file.Close() }() // only read
+		files[i] = file
+	}
+	recordings, err := sim.ReadRecordings(files...)
+	if err != nil {
+		return nil, fmt.Errorf("read recordings: %w", err)
+	}
+	return recordings, nil
+}

@@ -1,0 +1,107 @@
+package ledgertest
+
+// terminal are the states of a task that has ended.
+const terminal = `('succeeded', 'failed', 'expired', 'cancelled', 'refused')`
+
+// stateInvariants are about where tasks, attempts and results stand.
+func stateInvariants() []invariant {
+	return []invariant{
+		{"TaskState", "a task has ended exactly when it has an end's time", `
+			SELECT id::text FROM weir.tasks
+			WHERE (state IN ` + terminal + `) <> (finished_at IS NOT NULL)`},
+		{"TaskFence", "a task is in a bundle exactly while it is released, and the bundle is there", `
+			SELECT t.id::text FROM weir.tasks t
+			WHERE (t.state = 'released') <> (t.bundle_id IS NOT NULL)
+			   OR (t.bundle_id IS NOT NULL AND NOT EXISTS (SELECT FROM weir.bundles b WHERE b.id = t.bundle_id))`},
+		{"TaskWait", "a task waits for a time exactly while it is parked", `
+			SELECT id::text FROM weir.tasks WHERE (state = 'parked') <> (not_before IS NOT NULL)`},
+		{"TaskPlan", "a task that was classified has a plan and a model", `
+			SELECT t.id::text FROM weir.tasks t LEFT JOIN weir.plans p ON p.id = t.plan_id
+			WHERE t.state IN ('ready', 'parked', 'released', 'submitted', 'succeeded')
+			  AND (p.id IS NULL OR t.model IS NULL OR t.class IS NULL)`},
+		{"TaskText", "a task that has not ended has its text", `
+			SELECT t.id::text FROM weir.tasks t
+			WHERE t.finished_at IS NULL AND NOT EXISTS (SELECT FROM weir.payloads p WHERE p.task_id = t.id)`},
+		{"TaskKey", "a key belongs to the latest run of its task", `
+			SELECT k.tenant || '/' || k.key FROM weir.task_keys k LEFT JOIN weir.tasks t ON t.id = k.task_id
+			WHERE t.id IS NULL OR t.tenant <> k.tenant OR t.key <> k.key OR t.run <> k.run
+			UNION ALL
+			SELECT tenant || '/' || key FROM weir.tasks WHERE state <> 'refused'
+			GROUP BY tenant, key, run HAVING count(*) > 1`},
+		{"AttemptNumbers", "a task's attempts are numbered 1 to n, and the task counts them", `
+			SELECT t.id::text FROM weir.tasks t LEFT JOIN weir.attempts a ON a.task_id = t.id
+			GROUP BY t.id, t.calls, t.attempts
+			HAVING coalesce(max(a.n), 0) <> count(a.id) OR count(DISTINCT a.n) <> count(a.id)
+			    OR t.calls <> count(a.id) FILTER (WHERE a.state <> 'in_flight')
+			    OR t.attempts <> count(a.id) FILTER (WHERE a.state <> 'in_flight' AND a.counted)`},
+		{"AttemptAlive", "a task has at most one attempt in flight, and none of a dead process once it has ended", `
+			SELECT a.task_id::text FROM weir.attempts a WHERE a.state = 'in_flight'
+			GROUP BY a.task_id HAVING count(*) > 1
+			UNION ALL
+			SELECT t.id::text FROM weir.tasks t JOIN weir.attempts a ON a.task_id = t.id
+			WHERE t.finished_at IS NOT NULL AND a.state = 'in_flight'
+			  AND NOT EXISTS (SELECT FROM weir.processes p WHERE p.id = a.owner)`},
+		{"AttemptTask", "an attempt belongs to a task", `
+			SELECT a.id::text FROM weir.attempts a LEFT JOIN weir.tasks t ON t.id = a.task_id WHERE t.id IS NULL`},
+		{"ResultOfTask", "a task has ended exactly when it has a result, with the same status", `
+			SELECT coalesce(t.id, r.task_id)::text
+			FROM weir.tasks t FULL JOIN weir.results r ON r.task_id = t.id
+			WHERE t.id IS NULL
+			   OR (t.finished_at IS NOT NULL) <> (r.task_id IS NOT NULL)
+			   OR r.status <> t.state`},
+		{"ResultIdentity", "a result's identity is its own", `
+			SELECT id::text FROM weir.results GROUP BY id HAVING count(*) > 1`},
+		{"ResultAnswer", "a success has one accepted attempt and its output behind it; no other end has", `
+			SELECT r.task_id::text
+			FROM weir.results r
+			LEFT JOIN weir.attempts a ON a.task_id = r.task_id AND a.id = r.attempt_id
+			WHERE (r.status = 'succeeded') <> (a.id IS NOT NULL)
+			   OR a.verdict <> 'accepted' OR a.state <> 'closed' OR a.late
+			   OR (a.id IS NOT NULL
+			       AND EXISTS (SELECT FROM weir.payloads p WHERE p.task_id = r.task_id)
+			       AND NOT EXISTS (SELECT FROM weir.outputs o WHERE o.task_id = r.task_id AND o.attempt_id = a.id))`},
+		{"TimeOrder", "a task is accepted before its attempts start, they start before they end, its result is not older", `
+			SELECT a.id::text FROM weir.attempts a JOIN weir.tasks t ON t.id = a.task_id
+			LEFT JOIN weir.results r ON r.task_id = t.id AND r.attempt_id = a.id
+			WHERE a.started_at < t.accepted_at OR a.finished_at < a.started_at OR t.finished_at < t.accepted_at
+			   OR (r.task_id IS NOT NULL AND t.finished_at < a.finished_at)`},
+		{"Tenant", "what hangs on a task is of the task's tenant", `
+			SELECT o.id::text FROM weir.outcomes o JOIN weir.tasks t ON t.id = o.task_id WHERE o.tenant <> t.tenant
+			UNION ALL
+			SELECT k.key FROM weir.task_keys k JOIN weir.tasks t ON t.id = k.task_id WHERE k.tenant <> t.tenant`},
+	}
+}
+
+// moneyInvariants are about what calls cost.
+func moneyInvariants() []invariant {
+	return []invariant{
+		{"CostSum", "a task costs what its attempts cost, at least and at most", `
+			SELECT t.id::text FROM weir.tasks t
+			LEFT JOIN weir.attempts a ON a.task_id = t.id AND a.state <> 'in_flight'
+			GROUP BY t.id, t.cost_pusd, t.cost_high_pusd
+			HAVING t.cost_pusd <> coalesce(sum(a.cost_pusd), 0)
+			    OR t.cost_high_pusd <> coalesce(sum(coalesce(a.cost_pusd, a.bound_pusd, 0)), 0)`},
+		{"CostKnown", "an attempt without a known cost is counted by its task as lost or as unpriced", `
+			SELECT t.id::text FROM weir.tasks t
+			LEFT JOIN weir.attempts a ON a.task_id = t.id AND a.state <> 'in_flight' AND a.cost_pusd IS NULL
+			GROUP BY t.id, t.lost_attempts, t.unpriced_attempts
+			HAVING t.lost_attempts <> count(a.id) FILTER (WHERE a.input_tokens IS NULL)
+			    OR t.unpriced_attempts <> count(a.id) FILTER (WHERE a.input_tokens IS NOT NULL)`},
+		{"CostNotSent", "what never left costs nothing", `
+			SELECT id::text FROM weir.attempts
+			WHERE state = 'not_sent' AND (cost_pusd IS DISTINCT FROM 0 OR input_tokens IS NOT NULL)`},
+		{"CostBound", "a cost is within the bound that was known before the call", `
+			SELECT id::text FROM weir.attempts WHERE cost_pusd > bound_pusd`},
+		{"MoneyType", "money is whole pico-USD, never a fraction", `
+			SELECT c.table_name || '.' || c.column_name
+			FROM information_schema.columns c
+			JOIN information_schema.tables t USING (table_schema, table_name)
+			WHERE c.table_schema = 'weir' AND t.table_type = 'BASE TABLE'
+			  AND c.column_name ~ '(cost|pico|pusd|budget|amount)' AND c.data_type <> 'bigint'`},
+		{"Tokens", "tokens are never negative", `
+			SELECT id::text FROM weir.attempts
+			WHERE least(input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_30m_tokens,
+			            cache_write_1h_tokens, cache_write_12h_tokens, input_audio_tokens, input_image_tokens,
+			            output_tokens, reasoning_tokens, output_audio_tokens, web_searches) < 0`},
+	}
+}

@@ -1,0 +1,225 @@
+package sim
+
+import (
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/weirhq/weir/providers/sim/dice"
+	"github.com/weirhq/weir/task"
+)
+
+const (
+	// lookback is how many blocks before a marked one a cached prefix may end.
+	lookback = 20
+	// step is the grid of the automatic cache, in tokens.
+	step = 128
+	// ttlAuto is the lifetime in the automatic cache.
+	ttlAuto = 30 * time.Minute
+	// maxCached bounds the number of prefixes that are kept.
+	maxCached = 1 << 18
+)
+
+// promptCache knows which prefixes of prompts a provider has at hand.
+type promptCache struct {
+	mu sync.Mutex
+	// ends are the times at which prefixes are forgotten.
+	ends map[uint64]time.Time
+}
+
+// prefix is the beginning of a prompt, up to and including some token.
+type prefix struct {
+	key    uint64
+	tokens int
+	ttl    time.Duration
+}
+
+// has tells whether a prefix is at hand, and if so renews it.
+func (c *promptCache) has(p prefix, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	end, ok := c.ends[p.key]
+	if !ok || !now.Before(end) {
+		return false
+	}
+	if renewed := now.Add(p.ttl); renewed.After(end) {
+		c.ends[p.key] = renewed
+	}
+	return true
+}
+
+// keep stores prefixes. It is called when an answer begins and not when its request came: calls that run side by side
+// do not read what the others write.
+func (c *promptCache) keep(prefixes []prefix, now time.Time) {
+	if len(prefixes) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ends == nil || len(c.ends)+len(prefixes) > maxCached {
+		c.sweep(now)
+	}
+	for _, p := range prefixes {
+		if end := now.Add(p.ttl); end.After(c.ends[p.key]) {
+			c.ends[p.key] = end
+		}
+	}
+}
+
+// sweep drops what is over, and everything when that is not enough.
+func (c *promptCache) sweep(now time.Time) {
+	kept := map[uint64]time.Time{}
+	for key, end := range c.ends {
+		if now.Before(end) && len(kept) < maxCached/2 {
+			kept[key] = end
+		}
+	}
+	c.ends = kept
+}
+
+// metered is what a prompt is billed as, and what the cache is to keep of it once the answer begins.
+type metered struct {
+	usage task.Usage
+	keep  []prefix
+}
+
+// overhead is what a turn costs beyond its text.
+const overhead = 3
+
+// meter bills a prompt as its provider does.
+func (s *Server) meter(q *question, m *model, w wire, now time.Time) metered {
+	if _, ok := w.(messages); ok {
+		return s.meterMarked(q, m, now)
+	}
+	return s.meterAutomatic(q, m, now)
+}
+
+// meterMarked caches the prefixes that end with a marked block.
+func (s *Server) meterMarked(q *question, m *model, now time.Time) metered {
+	prefixes := make([]prefix, len(q.blocks))
+	total, marked := 0, false
+	key := m.cacheSeed
+	for i, b := range q.blocks {
+		total += s.counter.count(b.text) + overhead
+		marked = marked || b.ttl > 0
+		prefixes[i] = prefix{tokens: total, ttl: s.lifetime(b.ttl)}
+	}
+	if !marked {
+		return metered{usage: task.Usage{Input: int64(total)}}
+	}
+	for i, b := range q.blocks {
+		key = dice.Hash(dice.Hash(key, b.role), b.text)
+		prefixes[i].key = key
+	}
+	return s.markedUsage(q, m, prefixes, now)
+}
+
+// markedUsage splits a prompt at its marks: what is read, what each lifetime writes, and the rest.
+func (s *Server) markedUsage(q *question, m *model, prefixes []prefix, now time.Time) metered {
+	out := metered{}
+	read := s.longestRead(q, m, prefixes, now)
+	out.usage.CacheRead = int64(read)
+	done := read
+	for i, b := range q.blocks {
+		p := prefixes[i]
+		if b.ttl == 0 || p.tokens < m.MinCache {
+			continue
+		}
+		out.keep = append(out.keep, p)
+		if p.tokens <= done {
+			continue
+		}
+		if b.ttl == ttlLong {
+			out.usage.CacheWrite1h += int64(p.tokens - done)
+		} else {
+			out.usage.CacheWrite5m += int64(p.tokens - done)
+		}
+		done = p.tokens
+	}
+	out.usage.Input = int64(prefixes[len(prefixes)-1].tokens - done)
+	return out
+}
+
+// longestRead is the size of the longest prefix at hand that ends at a mark or a few blocks before one.
+func (s *Server) longestRead(q *question, m *model, prefixes []prefix, now time.Time) int {
+	for i := len(q.blocks) - 1; i >= 0; i-- {
+		if q.blocks[i].ttl == 0 {
+			continue
+		}
+		for j := i; j >= 0 && j > i-lookback; j-- {
+			p := prefixes[j]
+			p.ttl = prefixes[i].ttl
+			if p.tokens >= m.MinCache && s.cache.has(p, now) {
+				return p.tokens
+			}
+		}
+	}
+	return 0
+}
+
+// meterAutomatic caches every prefix of 1,024 tokens and more on a grid of 128.
+func (s *Server) meterAutomatic(q *question, m *model, now time.Time) metered {
+	total := overhead // that of the answer's first words
+	for _, b := range q.blocks {
+		total += s.counter.count(b.text) + overhead
+	}
+	out := metered{usage: task.Usage{Input: int64(total)}}
+	if q.uncached || total < m.MinCache {
+		return out
+	}
+	grid := s.grid(q, m)
+	read := 0
+	for i := len(grid) - 1; i >= 0 && read == 0; i-- {
+		if s.cache.has(grid[i], now) {
+			read = grid[i].tokens
+		}
+	}
+	out.usage.CacheRead = int64(read)
+	out.usage.Input -= int64(read)
+	for _, p := range grid {
+		if p.tokens > read {
+			out.keep = append(out.keep, p)
+		}
+	}
+	if n := len(out.keep); n > 0 && m.CacheWrites {
+		written := int64(out.keep[n-1].tokens - read)
+		out.usage.CacheWrite30m = written
+		out.usage.Input -= written
+	}
+	return out
+}
+
+// grid are the prefixes of a prompt that the automatic cache may keep.
+func (s *Server) grid(q *question, m *model) []prefix {
+	var grid []prefix
+	key, tokens := m.cacheSeed, 0
+	pending := make([]byte, 0, step*bytesPerToken)
+	add := func(unit uint32) {
+		pending = binary.LittleEndian.AppendUint32(pending, unit)
+		if tokens++; tokens%step != 0 {
+			return
+		}
+		key = dice.Hash(key, pending)
+		pending = pending[:0]
+		if tokens >= m.MinCache {
+			grid = append(grid, prefix{key: key, tokens: tokens, ttl: s.lifetime(ttlAuto)})
+		}
+	}
+	for _, b := range q.blocks {
+		for i := range overhead {
+			add(uint32(dice.Hash(uint64(i), b.role) >> 32)) //nolint:gosec // half of a hash
+		}
+		for _, unit := range s.counter.units(b.text) {
+			add(unit)
+		}
+	}
+	return grid
+}
+
+// lifetime is how long a prefix stays: what was asked for, unless the configuration says otherwise.
+func (s *Server) lifetime(asked time.Duration) time.Duration {
+	if asked > 0 && s.config.CacheTTL > 0 {
+		return s.config.CacheTTL
+	}
+	return asked
+}

@@ -1,0 +1,156 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/weirhq/weir/providers/sim/dice"
+)
+
+// Fault is something that goes wrong with a request.
+type Fault string
+
+// The faults. Those of the first group come instead of the model's work, which is then not billed; those of the second
+// come after it, so that it is.
+const (
+	FaultServer       Fault = "500"
+	FaultUnavailable  Fault = "503"
+	FaultOverloaded   Fault = "529" // 503 with a code of its own in the Chat Completions API
+	FaultRateLimit    Fault = "429" // with Retry-After: 1
+	FaultQuota        Fault = "quota"
+	FaultUnauthorized Fault = "401"
+	FaultHTML         Fault = "html" // a page of a proxy on the way, with status 200
+
+	FaultTimeout   Fault = "timeout"   // no answer, ever
+	FaultReset     Fault = "reset"     // the connection breaks before the answer
+	FaultTruncated Fault = "truncated" // the connection ends in the middle of the answer
+	FaultDrip      Fault = "drip"      // the answer comes a byte at a time
+	FaultNoUsage   Fault = "no_usage"  // the answer does not say what it used
+)
+
+// faults are all faults in the order in which chance looks at them.
+func faults() []Fault {
+	return []Fault{
+		FaultServer, FaultUnavailable, FaultOverloaded, FaultRateLimit, FaultQuota, FaultUnauthorized, FaultHTML,
+		FaultTimeout, FaultReset, FaultTruncated, FaultDrip, FaultNoUsage,
+	}
+}
+
+func (f Fault) known() bool { return slices.Contains(faults(), f) }
+
+// problem is the error answer of a fault, nil for faults that are no answer.
+func (f Fault) problem() *problem {
+	switch f {
+	case FaultServer:
+		return &problem{kind: serverError, message: "Internal server error"}
+	case FaultUnavailable:
+		return &problem{kind: unavailable, message: "The service is not available at the moment"}
+	case FaultOverloaded:
+		return &problem{kind: overloaded, message: "Overloaded"}
+	case FaultRateLimit:
+		return &problem{kind: rateLimited, message: "Too many requests: the rate limit is reached", retryAfter: time.Second}
+	case FaultQuota:
+		return &problem{kind: quotaSpent, message: "You exceeded your current quota: the monthly cap is spent"}
+	case FaultUnauthorized:
+		return &problem{kind: unauthorized, message: "The API key is not valid"}
+	case FaultHTML, FaultTimeout, FaultReset, FaultTruncated, FaultDrip, FaultNoUsage:
+	}
+	return nil
+}
+
+// Script is a fault that meets certain requests.
+type Script struct {
+	// Model is the model whose requests it meets; empty means all.
+	Model string `json:"model,omitempty"`
+	// Fault is what happens to them.
+	Fault Fault `json:"fault"`
+	// After is how many matching requests are spared first, and Count how many are met then; 0 means all.
+	After int `json:"after,omitempty"`
+	Count int `json:"count,omitempty"`
+	// From and Until bound the time in which it works; zero means no bound.
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+func (s Script) check() error {
+	if !s.Fault.known() {
+		return fmt.Errorf("fault %q is unknown", s.Fault)
+	}
+	if s.After < 0 || s.Count < 0 {
+		return errors.New("a script's after and count must not be negative")
+	}
+	return nil
+}
+
+// running is a script and how many requests it has seen.
+type running struct {
+	Script
+	seen int
+}
+
+func (r *running) meets(model string, now time.Time) bool {
+	if r.Model != "" && r.Model != model || now.Before(r.From) || !r.Until.IsZero() && !now.Before(r.Until) {
+		return false
+	}
+	r.seen++
+	return r.seen > r.After && (r.Count == 0 || r.seen <= r.After+r.Count)
+}
+
+// faultPlan decides which requests meet a fault.
+type faultPlan struct {
+	seed   uint64
+	shares map[Fault]int
+	mu     sync.Mutex
+	// scripts are asked in their order, the first that meets a request decides.
+	scripts []*running
+	// asked counts the requests by their bytes; it is kept only where chance plays a part.
+	asked map[uint64]uint64
+}
+
+func newFaultPlan(c Config) *faultPlan {
+	p := &faultPlan{seed: c.Seed, shares: maps.Clone(c.Faults), asked: map[uint64]uint64{}}
+	for _, s := range c.Scripts {
+		p.add(s)
+	}
+	return p
+}
+
+func (p *faultPlan) add(s Script) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.scripts = append(p.scripts, &running{Script: s})
+}
+
+// remove ends the scripts of a model; all of them when it is empty.
+func (p *faultPlan) remove(model string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.scripts = slices.DeleteFunc(p.scripts, func(r *running) bool { return model == "" || r.Model == model })
+}
+
+// next is the fault that a request meets, empty for none.
+func (p *faultPlan) next(model string, body []byte, now time.Time) Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.scripts {
+		if s.meets(model, now) {
+			return s.Fault
+		}
+	}
+	if len(p.shares) == 0 {
+		return ""
+	}
+	key := dice.Hash(p.seed, body)
+	p.asked[key]++
+	roll := dice.New(key+p.asked[key], "fault").Below(wholeShare)
+	for _, f := range faults() {
+		if roll -= p.shares[f]; roll < 0 {
+			return f
+		}
+	}
+	return ""
+}
