@@ -81,7 +81,7 @@ func TestViews_CPUO(t *testing.T) {
 			if _, err := tx.Exec(t.Context(), `SET LOCAL TimeZone = 'Asia/Tokyo'`); err != nil {
 				return err
 			}
-			rows, err := tx.Query(t.Context(), `SELECT day::text FROM weir.cpuo ORDER BY day`)
+			rows, err := tx.Query(t.Context(), `SELECT day || ': ' || tasks FROM weir.cpuo ORDER BY day`)
 			if err != nil {
 				return err
 			}
@@ -89,7 +89,7 @@ func TestViews_CPUO(t *testing.T) {
 			return err
 		})
 		require.NoError(t, err)
-		require.Equal(t, []string{"2026-03-10", "2026-03-11"}, days)
+		require.Equal(t, []string{"2026-03-10: 9", "2026-03-11: 1"}, days)
 	})
 
 	t.Run("ReportPutsDaysTogether", func(t *testing.T) {

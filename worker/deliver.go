@@ -22,6 +22,11 @@ const (
 	deliverBatch = 1_000
 	// deliverBytes is the most bytes of one atomic batch.
 	deliverBytes = 4 << 20
+	// deliverCrowd is from how many results on a batch waits for more, and deliverLinger for how long. JetStream makes a
+	// store of its own for each atomic batch, which costs as much as some hundred messages do; fewer results than a crowd
+	// are not kept waiting.
+	deliverCrowd  = 50
+	deliverLinger = 50 * time.Millisecond
 	// deliverQueue is how many results wait in memory; beyond it the ledger keeps them and recovery publishes them.
 	deliverQueue = 20_000
 	// recoverAge is how old an unpublished result has to be before recovery takes it: younger ones are on their way.
@@ -70,7 +75,7 @@ func (d *deliverer) run(ctx context.Context) {
 	for {
 		select {
 		case first := <-d.queue:
-			d.publish(ctx, d.collect(first))
+			d.publish(ctx, d.gather(ctx, first))
 		case <-ctx.Done():
 			publishers.Wait()
 			d.flush(ctx)
@@ -84,14 +89,38 @@ func (d *deliverer) flush(ctx context.Context) {
 	for {
 		select {
 		case first := <-d.queue:
-			d.publish(ctx, d.collect(first))
+			results, _ := d.collect(first)
+			d.publish(ctx, results)
 		default:
 			return
 		}
 	}
 }
 
-func (d *deliverer) collect(first task.Result) []task.Result {
+// gather is collect with a wait for more where results come in crowds.
+func (d *deliverer) gather(ctx context.Context, first task.Result) []task.Result {
+	results, bytes := d.collect(first)
+	if len(results) < deliverCrowd {
+		return results
+	}
+	timer := time.NewTimer(deliverLinger)
+	defer timer.Stop()
+	for len(results) < deliverBatch && bytes < deliverBytes {
+		select {
+		case r := <-d.queue:
+			results = append(results, r)
+			bytes += len(r.Output)
+		case <-timer.C:
+			return results
+		case <-ctx.Done():
+			return results
+		}
+	}
+	return results
+}
+
+// collect takes what is there already, up to the limits of a batch, and says how many bytes it has.
+func (d *deliverer) collect(first task.Result) ([]task.Result, int) {
 	results, bytes := []task.Result{first}, len(first.Output)
 	for len(results) < deliverBatch && bytes < deliverBytes {
 		select {
@@ -99,10 +128,10 @@ func (d *deliverer) collect(first task.Result) []task.Result {
 			results = append(results, r)
 			bytes += len(r.Output)
 		default:
-			return results
+			return results, bytes
 		}
 	}
-	return results
+	return results, bytes
 }
 
 // publish sends results and marks them. A failure leaves them to recovery, which finds them by the missing mark.

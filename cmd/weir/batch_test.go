@@ -116,7 +116,7 @@ func TestWatch_WaitsForWhatIsNotTakenIn(t *testing.T) {
 
 	out, err := b.run(nil, "watch", "--batch", "night", "--timeout", "700ms")
 	require.Error(t, err, "the published task is still on its way")
-	require.Contains(t, out.stderr, "0 of 1 task not ended")
+	require.Contains(t, out.stderr, "0 of 1 task not ended, and not all are taken in")
 
 	b.startIngest()
 	require.Eventually(t, func() bool { return b.count(`SELECT count(*) FROM weir.tasks WHERE key = 'early'`) == 1 },

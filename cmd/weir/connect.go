@@ -44,7 +44,7 @@ func (a *app) addresses() (addresses, error) {
 	if err != nil {
 		return found, err
 	}
-	data, err := os.ReadFile(filepath.Join(dir, addressesFile)) //nolint:gosec // the operator's own data directory
+	data, err := os.ReadFile(filepath.Join(dir, addressesFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return found, nil
 	}

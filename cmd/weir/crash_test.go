@@ -328,7 +328,8 @@ func TestCrash_ZombieIsFenced(t *testing.T) {
 	require.Eventually(t, func() bool { return b.answered() == crashTasks }, crashRecovery+20*time.Second, 20*time.Millisecond)
 	require.NoError(t, zombie.cmd.Process.Signal(syscall.SIGCONT))
 	select {
-	case <-zombie.ended:
+	case err := <-zombie.ended:
+		require.Error(t, err)
 		require.Contains(t, zombie.stderr.String(), "given up by the others")
 	case <-time.After(30 * time.Second):
 		require.Fail(t, "the zombie goes on")

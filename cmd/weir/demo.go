@@ -67,7 +67,7 @@ func (c *demoCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, private.stop()) }()
+	defer func() { err = errors.Join(err, private.stop(ctx)) }()
 	nc, err := private.connect()
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func startServers(ctx context.Context, dir, pgBin string, natsPort int, logger *
 	s := &servers{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.stop())
+			err = errors.Join(err, s.stop(ctx))
 		}
 	}()
 	if s.lock, err = embedded.Lock(dir); err != nil {
@@ -63,15 +63,15 @@ func (s *servers) connect() (*nats.Conn, error) {
 	return s.nats.Connect(append(producer.ConnectOptions(), nats.Name("weir"))...)
 }
 
-// stop ends NATS before Postgres: nothing may arrive that cannot be written any more.
-func (s *servers) stop() error {
+// stop ends NATS before Postgres: nothing may arrive that cannot be written any more. It works on a context that has
+// ended too: the servers still need their time.
+func (s *servers) stop(ctx context.Context) error {
 	var errs []error
 	if s.nats != nil {
 		errs = append(errs, s.nats.Stop())
 	}
 	if s.postgres != nil {
-		// the command's context has ended by now, and the servers still need their time
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
 		errs = append(errs, s.postgres.Stop(ctx))
 	}

@@ -28,7 +28,7 @@ type setup struct {
 
 // readSetup reads a weir.yaml from a file and checks all of it.
 func readSetup(path string) (*setup, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the path is the operator's
+	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no %s; 'weir config starter > %s' writes one to begin with", path, path)
 	}

@@ -42,7 +42,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, private.stop()) }()
+	defer func() { err = errors.Join(err, private.stop(ctx)) }()
 	nc, err := private.connect()
 	if err != nil {
 		return err

@@ -66,7 +66,11 @@ func (c *watchCmd) Run(ctx context.Context, a *app) error {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("not at an end after %s", c.Timeout)
 		}
-		return stopped(err, ctx.Err() != nil, "%d of %s not ended", last.Open(), amount(last.Tasks, "task"))
+		state := fmt.Sprintf("%d of %s not ended", last.Open(), amount(last.Tasks, "task"))
+		if !intake.over {
+			state += ", and not all are taken in"
+		}
+		return stopped(err, ctx.Err() != nil, "%s", state)
 	}
 	if !c.JSON {
 		c.summarize(a.stdout, last)
@@ -87,7 +91,7 @@ func (c *watchCmd) follow(
 		case err == nil:
 			last = now
 			ended := takenIn && now.Tasks > 0 && now.Open() == 0
-			show.update(now, ended)
+			show.update(now, takenIn, ended)
 			if ended {
 				return now, nil
 			}
@@ -181,12 +185,15 @@ type watched struct {
 	Done       bool `json:"done"`
 }
 
-func (d *display) update(p store.BatchProgress, done bool) {
+func (d *display) update(p store.BatchProgress, takenIn, done bool) {
 	if d.started < 0 {
 		d.started = p.Ended
 	}
 	left := remaining(p.Ended-d.started, p.Open(), time.Since(d.start)).Round(time.Second)
 	text := progressText(p, left)
+	if p.Open() == 0 && !takenIn {
+		text = "waiting for tasks that are not taken in yet"
+	}
 	d.bar.set(p.Ended, p.Tasks, text)
 	switch {
 	case d.cmd.JSON && (done || !reflect.DeepEqual(p, d.shown)):

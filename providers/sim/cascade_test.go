@@ -10,7 +10,6 @@ import (
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/anthropic"
 	"github.com/weirhq/weir/providers/openai"
-	"github.com/weirhq/weir/providers/sim"
 	"github.com/weirhq/weir/providers/sim/backlog"
 	"github.com/weirhq/weir/task"
 	"github.com/weirhq/weir/validators"

@@ -35,7 +35,7 @@ func TestMessages_Answer(t *testing.T) {
 	require.Len(t, answer.Content, 1)
 	require.Contains(t, []string{`{"type":"text","text":"red"}`, `{"type":"text","text":"blue"}`}, string(answer.Content[0]))
 	require.Equal(t, object{
-		"input_tokens": 20.0, "cache_creation_input_tokens": 0.0, "cache_read_input_tokens": 0.0, "output_tokens": 1.0,
+		"input_tokens": 2.0 + 13 + 3 + 3, "cache_creation_input_tokens": 0.0, "cache_read_input_tokens": 0.0, "output_tokens": 1.0,
 		"cache_creation": object{"ephemeral_5m_input_tokens": 0.0, "ephemeral_1h_input_tokens": 0.0}, "service_tier": "standard",
 	}, usageOf(t, g))
 }
@@ -75,7 +75,7 @@ func TestCompletions_Answer(t *testing.T) {
 	require.Nil(t, answer.Choices[0].Message.Refusal)
 	u := usageOf(t, g)
 	require.Equal(t, number(t, u, "prompt_tokens")+number(t, u, "completion_tokens"), number(t, u, "total_tokens"))
-	require.Equal(t, 2+3+3+11+3, number(t, u, "prompt_tokens"), "two words, eleven of the system prompt, three for each turn and the answer")
+	require.Equal(t, 2+12+3+3+3, number(t, u, "prompt_tokens"), "two words, twelve tokens of system prompt, three for each turn and the answer")
 	for _, path := range []string{
 		"prompt_tokens_details.cached_tokens", "prompt_tokens_details.cache_write_tokens", "completion_tokens_details.reasoning_tokens",
 	} {
