@@ -371,20 +371,7 @@ FROM (SELECT t.feature,
              t.cost_high_pusd * 0.000000000001 AS cost_high_usd,
              t.lost_attempts,
              t.unpriced_attempts,
-             -- Numeric, because a provider may claim any number of tokens. A cache price that is not known is the input's;
-             -- a used class without a price makes the whole NULL.
-             (a.input_tokens::numeric * p.input_pusd
-              + coalesce(a.cache_read_tokens::numeric * coalesce(p.cache_read_pusd, p.input_pusd), 0)
-              + coalesce(a.cache_write_5m_tokens::numeric * coalesce(p.cache_write_5m_pusd, p.input_pusd), 0)
-              + coalesce(a.cache_write_30m_tokens::numeric * coalesce(p.cache_write_30m_pusd, p.input_pusd), 0)
-              + coalesce(a.cache_write_1h_tokens::numeric * coalesce(p.cache_write_1h_pusd, p.input_pusd), 0)
-              + coalesce(a.cache_write_12h_tokens::numeric * coalesce(p.cache_write_12h_pusd, p.input_pusd), 0)
-              + CASE WHEN a.input_audio_tokens > 0 THEN a.input_audio_tokens::numeric * p.input_audio_pusd ELSE 0 END
-              + CASE WHEN a.input_image_tokens > 0 THEN a.input_image_tokens::numeric * p.input_image_pusd ELSE 0 END
-              + CASE WHEN a.output_tokens > 0 THEN a.output_tokens::numeric * p.output_pusd ELSE 0 END
-              + CASE WHEN a.output_audio_tokens > 0 THEN a.output_audio_tokens::numeric * p.output_audio_pusd ELSE 0 END
-              + CASE WHEN a.web_searches > 0 THEN a.web_searches::numeric * p.web_search_pusd ELSE 0 END)
-                 * 0.000000000001 AS flagship_usd
+             f.flagship_usd
       FROM weir.tasks t
       LEFT JOIN (SELECT l.id, m.price_provider, m.price_model
                  FROM (SELECT id, stages -> -1 ->> 'model' AS model FROM weir.plans) l
@@ -414,6 +401,22 @@ FROM (SELECT t.feature,
                 + coalesce(a.cache_write_30m_tokens, 0) + coalesce(a.cache_write_1h_tokens, 0)
                 + coalesce(a.cache_write_12h_tokens, 0) + coalesce(a.input_audio_tokens, 0)
                 + coalesce(a.input_image_tokens, 0) BETWEEN p.prompt_from AND coalesce(p.prompt_to, 'infinity'::numeric)
+      -- Numeric, because a provider may claim any number of tokens. A cache price that is not known is the input's; a used
+      -- class without a price makes the whole NULL. OFFSET 0: worked out once, not for each column that uses it.
+      CROSS JOIN LATERAL (
+          SELECT (a.input_tokens::numeric * p.input_pusd
+                  + coalesce(a.cache_read_tokens::numeric * coalesce(p.cache_read_pusd, p.input_pusd), 0)
+                  + coalesce(a.cache_write_5m_tokens::numeric * coalesce(p.cache_write_5m_pusd, p.input_pusd), 0)
+                  + coalesce(a.cache_write_30m_tokens::numeric * coalesce(p.cache_write_30m_pusd, p.input_pusd), 0)
+                  + coalesce(a.cache_write_1h_tokens::numeric * coalesce(p.cache_write_1h_pusd, p.input_pusd), 0)
+                  + coalesce(a.cache_write_12h_tokens::numeric * coalesce(p.cache_write_12h_pusd, p.input_pusd), 0)
+                  + CASE WHEN a.input_audio_tokens > 0 THEN a.input_audio_tokens::numeric * p.input_audio_pusd ELSE 0 END
+                  + CASE WHEN a.input_image_tokens > 0 THEN a.input_image_tokens::numeric * p.input_image_pusd ELSE 0 END
+                  + CASE WHEN a.output_tokens > 0 THEN a.output_tokens::numeric * p.output_pusd ELSE 0 END
+                  + CASE WHEN a.output_audio_tokens > 0 THEN a.output_audio_tokens::numeric * p.output_audio_pusd ELSE 0 END
+                  + CASE WHEN a.web_searches > 0 THEN a.web_searches::numeric * p.web_search_pusd ELSE 0 END)
+                 * 0.000000000001 AS flagship_usd
+          OFFSET 0) f
       WHERE t.finished_at IS NOT NULL AND t.state <> 'refused') s
 GROUP BY s.feature, s.day;
 COMMENT ON VIEW weir.savings IS

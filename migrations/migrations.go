@@ -55,7 +55,7 @@ func Up(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) error {
 		return nil
 	}
 	for _, m := range applied {
-		logger.InfoContext(ctx, "migration applied", slog.String("file", m.Source.Path), slog.Duration("took", m.Duration))
+		logger.InfoContext(ctx, "migration applied", slog.Int64("version", m.Source.Version), slog.Duration("took", m.Duration))
 	}
 	if _, err := pool.Exec(ctx, "ANALYZE"); err != nil {
 		return fmt.Errorf("analyze after migration: %w", err)

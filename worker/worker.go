@@ -196,7 +196,7 @@ func (w *Worker) riverConfig(workers *river.Workers) *river.Config {
 		Schema:                      "river",
 		Queues:                      queues,
 		Workers:                     workers,
-		Logger:                      w.config.Logger,
+		Logger:                      riverLogger(w.config.Logger),
 		FetchCooldown:               w.config.FetchCooldown,
 		FetchPollInterval:           500 * time.Millisecond,
 		MaxAttempts:                 jobs.MaxAttempts,

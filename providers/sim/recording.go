@@ -3,6 +3,7 @@ package sim
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -80,7 +81,8 @@ func (r *Recordings) read(file io.Reader) error {
 			continue
 		}
 		if err := r.add(lines.Bytes()); err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+			// Of a file that ends too early the last line is not whole, and the end is what is wrong.
+			return fmt.Errorf("line %d: %w", n, cmp.Or(lines.Err(), err))
 		}
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
