@@ -161,4 +161,3 @@ func TestHandBack_RacesAnIntent(t *testing.T) {
 		ledgertest.Check(t, b.pool)
 	})
 }
-

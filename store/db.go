@@ -46,11 +46,18 @@ const (
 	VerdictErrored  = "errored"
 )
 
-// DataError reports whether Postgres refused the data itself (SQLSTATE classes 22 and 23): trying again does not help,
-// and one row of many may be the cause.
+// DataError reports whether Postgres refused the data itself (SQLSTATE classes 22 and 23, and 54: beyond its limits, such
+// as JSON that is nested too deeply): trying again does not help, and one row of many may be the cause.
 func DataError(err error) bool {
 	code := sqlState(err)
-	return len(code) == 5 && (code[:2] == "22" || code[:2] == "23") && !missingPartition(err)
+	if len(code) != 5 || missingPartition(err) {
+		return false
+	}
+	switch code[:2] {
+	case "22", "23", "54":
+		return true
+	}
+	return false
 }
 
 // Retryable reports whether the same transaction may succeed later: the connection broke (also before an answer to a

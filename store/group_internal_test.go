@@ -120,7 +120,7 @@ func TestGroup_BoundsTheBytesOfATransaction(t *testing.T) {
 			a.call(g, i, GroupBytes/4)
 		}
 		a.call(g, 10, 3*GroupBytes)
-		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
+		<-time.After(time.Minute) // by the bubble's clock
 		c.mu.Lock()
 		away, c.groups = false, nil
 		c.mu.Unlock()
@@ -247,8 +247,8 @@ func TestGroup_Away(t *testing.T) {
 			stop := g.start(t.Context())
 			a := newAnswers()
 			a.call(g, 1, 1)
-			time.Sleep(10 * time.Second) //nolint:forbidigo // the bubble's clock
-			a.call(g, 2, 1)              // comes while Postgres is away
+			<-time.After(10 * time.Second) // by the bubble's clock
+			a.call(g, 2, 1)                // comes while Postgres is away
 			a.requireAll(t, 2)
 			stop()
 
@@ -352,6 +352,7 @@ func TestErrors(t *testing.T) {
 		{"InvalidText", &pgconn.PgError{Code: "22021"}, true, false},
 		{"NotNull", &pgconn.PgError{Code: "23502", ColumnName: "body"}, true, false},
 		{"Check", &pgconn.PgError{Code: "23514", ConstraintName: "tasks_lane_check"}, true, false},
+		{"TooComplex", &pgconn.PgError{Code: "54001"}, true, false},
 		{"NoPartition", &pgconn.PgError{Code: "23514", TableName: "payloads"}, false, true},
 		{"ConnectionFailure", &pgconn.PgError{Code: "08006"}, false, true},
 		{"Deadlock", &pgconn.PgError{Code: "40P01"}, false, true},

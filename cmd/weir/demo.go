@@ -81,9 +81,23 @@ func (c *demoCmd) Run(ctx context.Context, a *app) (err error) {
 	if err := beside(ctx, n.run, func(ctx context.Context) error { return d.run(ctx, private.postgres.DSN()) }); err != nil {
 		return err
 	}
-	if c.Keep {
-		_, _ = fmt.Fprintf(a.stderr, "\nkept in %s; look around with: weir up --data-dir %s\n", dir, dir)
+	if !c.Keep {
+		return nil
 	}
+	return keepConfig(a, dir)
+}
+
+// keepConfig writes a configuration with which weir up opens the kept data: its models are those of 'weir sim'.
+func keepConfig(a *app, dir string) error {
+	data, err := demoConfig("http://" + defaultSimAddress)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "weir.yaml")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		return fmt.Errorf("keep the demo's configuration: %w", err)
+	}
+	_, _ = fmt.Fprintf(a.stderr, "\nkept in %s; look around with:\n  weir up --data-dir %[1]s --config %s\n", dir, file)
 	return nil
 }
 

@@ -44,6 +44,14 @@ func singleRun(model string) demoRun {
 // demoSetup joins the demo's configuration with the backlog's features, once for the cascade and once for each single
 // model.
 func demoSetup(simulatorURL string) (*setup, error) {
+	data, err := demoConfig(simulatorURL)
+	if err != nil {
+		return nil, err
+	}
+	return newSetup(data)
+}
+
+func demoConfig(simulatorURL string) ([]byte, error) {
 	var document map[string]any
 	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(demoYAML, "{{url}}", simulatorURL)), &document); err != nil {
 		return nil, fmt.Errorf("read the demo's configuration: %w", err)
@@ -68,5 +76,5 @@ func demoSetup(simulatorURL string) (*setup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the demo's configuration: %w", err)
 	}
-	return newSetup(data)
+	return data, nil
 }

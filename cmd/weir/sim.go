@@ -10,6 +10,9 @@ import (
 	"github.com/weirhq/weir/providers/sim"
 )
 
+// defaultSimAddress is where weir sim serves when it is not told.
+const defaultSimAddress = "127.0.0.1:8900"
+
 type simCmd struct {
 	Listen     string   `default:"127.0.0.1:8900" help:"The address to serve on."`
 	Seed       uint64   `default:"1" help:"The same seed and request give the same answer."`

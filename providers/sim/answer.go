@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -111,8 +112,8 @@ func (p *player) content(q *question, m *model, d *dice.Dice) answer {
 		return callTool(q, d)
 	}
 	if feature, ok := backlog.FeatureOf(q.system); ok {
-		for i := len(q.users) - 1; i >= 0; i-- {
-			if solution, ok := p.solver.SolveFeature(feature, q.users[i]); ok {
+		for _, text := range slices.Backward(q.users) {
+			if solution, ok := p.solver.SolveFeature(feature, text); ok {
 				return solve(solution, m, d)
 			}
 		}
@@ -159,7 +160,7 @@ func solve(s backlog.Solution, m *model, d *dice.Dice) answer {
 		a.text = s.Wrong(d, true)
 	case PlayedWrong:
 		a.text = s.Wrong(d, false)
-	default:
+	case PlayedRight, PlayedTruncated, PlayedRefused, PlayedRecorded:
 	}
 	return a
 }

@@ -28,7 +28,7 @@ func (messages) parse(body []byte, header http.Header) (*question, *problem) {
 	if err := r.read(); err != nil {
 		return r.question, invalidf("The request body is not valid: %v", err)
 	}
-	r.question.headers(header)
+	r.headers(header)
 	return r.question, r.check()
 }
 

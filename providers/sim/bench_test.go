@@ -51,7 +51,7 @@ func BenchmarkHandler(b *testing.B) {
 			require.NoError(b, err)
 			b.ReportAllocs()
 			for b.Loop() {
-				r := httptest.NewRequest(http.MethodPost, "/v1/messages", bytes.NewReader(request.Body))
+				r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/v1/messages", bytes.NewReader(request.Body))
 				r.Header.Set("Anthropic-Version", "2023-06-01")
 				s.Handler().ServeHTTP(&nowhere{header: http.Header{}}, r)
 			}

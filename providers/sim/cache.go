@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"time"
 
@@ -142,8 +143,8 @@ func (s *Server) markedUsage(q *question, m *model, prefixes []prefix, now time.
 
 // longestRead is the size of the longest prefix at hand that ends at a mark or a few blocks before one.
 func (s *Server) longestRead(q *question, m *model, prefixes []prefix, now time.Time) int {
-	for i := len(q.blocks) - 1; i >= 0; i-- {
-		if q.blocks[i].ttl == 0 {
+	for i, b := range slices.Backward(q.blocks) {
+		if b.ttl == 0 {
 			continue
 		}
 		for j := i; j >= 0 && j > i-lookback; j-- {
@@ -207,7 +208,7 @@ func (s *Server) grid(q *question, m *model) []prefix {
 	}
 	for _, b := range q.blocks {
 		for i := range overhead {
-			add(uint32(dice.Hash(uint64(i), b.role) >> 32)) //nolint:gosec // half of a hash
+			add(uint32(dice.Hash(uint64(i), b.role) >> 32))
 		}
 		for _, unit := range s.counter.units(b.text) {
 			add(unit)

@@ -109,16 +109,20 @@ func TestMarkedCache_ParallelCallsAllWrite(t *testing.T) {
 	cfg.Models = map[string]sim.ModelProfile{"m": perfect()}
 	s := start(t, cfg)
 	s.Hold("")
-	answers := make(chan classes, 3)
+	answers := make(chan got, 3)
+	body := marked(t, "m", 2000, "", "a")
 	for range 3 {
-		go func() { answers <- classesOf(t, post(t, s.URL()+pathMessages, marked(t, "m", 2000, "", "a"), nil)) }()
+		go func() {
+			g, _ := try(t, s.URL()+pathMessages, body, nil) // an answer that is none shows below
+			answers <- g
+		}()
 	}
 	require.Eventually(t, func() bool { return s.Held() == 3 }, 10*time.Second, time.Millisecond)
 	s.Release("")
 	for range 3 {
-		require.Equal(t, 2000+perTurn, (<-answers).short, "a prefix is read only after an answer with it began")
+		require.Equal(t, 2000+perTurn, classesOf(t, <-answers).short, "a prefix is read only after an answer with it began")
 	}
-	require.Equal(t, 2000+perTurn, classesOf(t, post(t, s.URL()+pathMessages, marked(t, "m", 2000, "", "a"), nil)).read)
+	require.Equal(t, 2000+perTurn, classesOf(t, post(t, s.URL()+pathMessages, body, nil)).read)
 }
 
 func TestCacheSettings(t *testing.T) {

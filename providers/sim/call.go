@@ -33,7 +33,7 @@ type call struct {
 	limit limitState
 }
 
-func (c *call) serve() {
+func (c *call) serve(ctx context.Context) {
 	buf, ok := c.server.buffers.Get().(*bytes.Buffer)
 	if !ok {
 		buf = new(bytes.Buffer)
@@ -60,7 +60,7 @@ func (c *call) serve() {
 	if c.failAtOnce(fault) {
 		return
 	}
-	c.work(fault)
+	c.work(ctx, fault)
 }
 
 // read takes the request in.
@@ -153,11 +153,11 @@ func (c *call) finishWith(status int, body []byte, outcome Outcome) {
 
 // requestID is not the same for two requests, unlike all else.
 func (c *call) requestID() string {
-	return "req_" + idOf(dice.Hash(c.server.config.Seed^uint64(c.entry.At.UnixNano()), c.entry.AttemptID)) //nolint:gosec // bits
+	return "req_" + idOf(dice.Hash(c.server.config.Seed^uint64(c.entry.At.UnixNano()), c.entry.AttemptID))
 }
 
 // work lets the model answer.
-func (c *call) work(fault Fault) {
+func (c *call) work(ctx context.Context, fault Fault) {
 	done, latency, problem := c.think()
 	if problem != nil {
 		c.refuse(problem, OutcomeRefused)
@@ -166,14 +166,13 @@ func (c *call) work(fault Fault) {
 	c.entry.Usage, c.entry.Played = done.reply.usage, done.reply.answer.played
 	c.entry.Began, c.entry.Outcome = c.entry.At, OutcomePending
 	c.server.ledger.begin(&c.entry)
-	ctx := c.r.Context()
 	if !c.sleep(ctx, latency) || !c.server.gate.pass(ctx, c.q.model) {
 		c.finish(0, OutcomeClientGone)
 		return
 	}
 	c.server.cache.keep(done.keep, c.server.config.Now())
 	done.reply.unmetered = fault == FaultNoUsage
-	c.deliver(fault, c.wire.reply(&done.reply))
+	c.deliver(ctx, fault, c.wire.reply(&done.reply))
 }
 
 // thought is an answer with its bill.
@@ -252,24 +251,23 @@ func (c *call) wait(ctx context.Context, d time.Duration) bool {
 }
 
 // deliver sends the answer, or does to it what the fault says.
-func (c *call) deliver(fault Fault, body []byte) {
+func (c *call) deliver(ctx context.Context, fault Fault, body []byte) {
 	outcome := OutcomeAnswered
 	if fault != "" {
 		outcome = OutcomeFaulted
 	}
-	switch fault {
-	case FaultTimeout:
+	if fault == FaultTimeout {
 		select {
-		case <-c.r.Context().Done():
+		case <-ctx.Done():
 		case <-c.server.done:
 		}
 		c.finish(0, outcome)
 		return
-	case FaultReset:
+	}
+	if fault == FaultReset {
 		c.finish(0, outcome)
 		c.reset()
 		return
-	default:
 	}
 	id := c.requestID()
 	header := c.w.Header()
@@ -282,7 +280,7 @@ func (c *call) deliver(fault Fault, body []byte) {
 	// It is booked before it is sent: who has the answer finds it in the ledger.
 	c.finish(http.StatusOK, outcome)
 	if fault == FaultDrip {
-		c.drip(body)
+		c.drip(ctx, body)
 		return
 	}
 	_, _ = c.w.Write(body) // the client has gone
@@ -306,13 +304,13 @@ func (c *call) reset() {
 }
 
 // drip sends the answer a byte at a time.
-func (c *call) drip(body []byte) {
+func (c *call) drip(ctx context.Context, body []byte) {
 	flusher := http.NewResponseController(c.w)
 	for i := range body {
 		if _, err := c.w.Write(body[i : i+1]); err != nil {
 			return
 		}
-		if flusher.Flush() != nil || !c.wait(c.r.Context(), c.server.config.Drip) {
+		if flusher.Flush() != nil || !c.wait(ctx, c.server.config.Drip) {
 			return
 		}
 	}

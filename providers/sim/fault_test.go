@@ -106,8 +106,12 @@ func TestScripts(t *testing.T) {
 		{Model: "gpt-6-luna", Fault: sim.FaultOverloaded, From: now.Now().Add(time.Minute), Until: now.Now().Add(2 * time.Minute)},
 	}
 	s := start(t, cfg)
-	haiku := func() int { return post(t, s.URL()+pathMessages, messagesBody(t, "claude-haiku-5-5", "", "x"), nil).status }
-	luna := func() int { return post(t, s.URL()+pathCompletions, completionsBody(t, "gpt-6-luna", "", "x"), nil).status }
+	haiku := func() int {
+		return post(t, s.URL()+pathMessages, messagesBody(t, "claude-haiku-5-5", "", "x"), nil).status
+	}
+	luna := func() int {
+		return post(t, s.URL()+pathCompletions, completionsBody(t, "gpt-6-luna", "", "x"), nil).status
+	}
 	require.Equal(t, []int{200, 500, 500, 200, 200}, []int{haiku(), haiku(), haiku(), haiku(), haiku()})
 	require.Equal(t, 200, luna())
 	now.add(time.Minute)
@@ -138,7 +142,9 @@ func control(t *testing.T, s *sim.Server, method, path, body string) (int, strin
 func TestControl(t *testing.T) {
 	t.Parallel()
 	s := start(t, fast(1))
-	luna := func() int { return post(t, s.URL()+pathCompletions, completionsBody(t, "gpt-6-luna", "", "x"), nil).status }
+	luna := func() int {
+		return post(t, s.URL()+pathCompletions, completionsBody(t, "gpt-6-luna", "", "x"), nil).status
+	}
 	status, _ := control(t, s, http.MethodPost, "/sim/faults", `{"model":"gpt-6-luna","fault":"503","count":5}`)
 	require.Equal(t, http.StatusNoContent, status)
 	require.Equal(t, 503, luna())
@@ -146,11 +152,11 @@ func TestControl(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, status)
 	require.Equal(t, 200, luna())
 
-	for _, body := range []string{`{"fault":"rain"}`, `{"fault":"503","modle":"x"}`, `nonsense`} {
+	for _, body := range []string{`{"fault":"rain"}`, `{"fault":"503","modell":"x"}`, `nonsense`} {
 		status, _ = control(t, s, http.MethodPost, "/sim/faults", body)
 		require.Equal(t, http.StatusBadRequest, status)
 	}
-	status, _ = control(t, s, http.MethodPost, "/sim/hold", `{"modle":"x"}`)
+	status, _ = control(t, s, http.MethodPost, "/sim/hold", `{"modell":"x"}`)
 	require.Equal(t, http.StatusBadRequest, status)
 	status, _ = control(t, s, http.MethodGet, "/sim/nothing", "")
 	require.Equal(t, http.StatusNotFound, status)
@@ -267,6 +273,7 @@ func TestClose_EndsWhatWaits(t *testing.T) {
 	require.Eventually(t, func() bool { return len(s.Ledger()) == 2 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close(), "twice is no mistake")
-	<-done
-	<-done
+	for range 2 {
+		require.Error(t, <-done, "neither got its answer")
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"sync"
 	"time"
@@ -163,14 +164,10 @@ func (l *ledger) stats() (totals map[string]Totals, dropped int64) {
 	defer l.mu.Unlock()
 	totals = map[string]Totals{}
 	for model, t := range l.totals {
-		c := Totals{Requests: t.Requests, Billed: t.Billed, Usage: t.Usage, Outcomes: map[Outcome]int64{}, Played: map[Played]int64{}}
-		for k, v := range t.Outcomes {
-			c.Outcomes[k] = v
+		totals[model] = Totals{
+			Requests: t.Requests, Billed: t.Billed, Usage: t.Usage,
+			Outcomes: maps.Clone(t.Outcomes), Played: maps.Clone(t.Played),
 		}
-		for k, v := range t.Played {
-			c.Played[k] = v
-		}
-		totals[model] = c
 	}
 	return totals, l.first
 }
@@ -193,7 +190,7 @@ type group struct {
 }
 
 func openLedgerFile(path string) (*ledgerFile, error) {
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the caller's own path
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}

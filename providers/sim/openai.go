@@ -22,7 +22,7 @@ func (completions) parse(body []byte, header http.Header) (*question, *problem) 
 	if err := r.read(); err != nil {
 		return r.question, invalidf("The JSON body of the request cannot be parsed: %v", err)
 	}
-	r.question.headers(header)
+	r.headers(header)
 	return r.question, r.check()
 }
 

@@ -98,7 +98,7 @@ func (p *parts) message(blocks []block) {
 
 // addSchema makes the schema of the answer a part of the prompt.
 func (p *parts) addSchema(raw []byte) {
-	p.question.schema = raw
+	p.schema = raw
 	p.schemas = append(p.schemas, block{role: roleSchema, text: string(raw)})
 }
 

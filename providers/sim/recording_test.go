@@ -155,7 +155,7 @@ func TestRecordings_Real(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(dir, tc.name+".jsonl.gz")
-			file, err := os.Open(path) //nolint:gosec // test data
+			file, err := os.Open(path)
 			require.NoError(t, err)
 			defer func() { require.NoError(t, file.Close()) }()
 			r, err := sim.ReadRecordings(file)
@@ -197,7 +197,7 @@ type realRow struct {
 
 func firstRows(t *testing.T, path string, n int) []realRow {
 	t.Helper()
-	file, err := os.Open(path) //nolint:gosec // test data
+	file, err := os.Open(path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, file.Close()) }()
 	unpacked, err := gzip.NewReader(file)

@@ -89,12 +89,12 @@ func (s *scanner) value() ([]byte, error) {
 	s.space()
 	start := s.at
 	var err error
-	switch c := s.peek(); {
-	case c == '{':
+	switch s.peek() {
+	case '{':
 		err = s.object(s.skipMember)
-	case c == '[':
+	case '[':
 		err = s.array(s.skip)
-	case c == '"':
+	case '"':
 		_, err = s.rawString()
 	default:
 		err = s.literal()

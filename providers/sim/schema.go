@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -264,7 +265,7 @@ func (m *maker) formatted(node map[string]any) (string, bool) {
 	return "", false
 }
 
-func twoDigits(n int) string { return string([]byte{'0' + byte(n/10%10), '0' + byte(n%10)}) }
+func twoDigits(n int) string { return fmt.Sprintf("%02d", n) }
 
 // number makes a number within the bounds, in hundredths where fractions are allowed.
 func (m *maker) number(b []byte, node map[string]any, whole bool) []byte {

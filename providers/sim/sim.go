@@ -209,7 +209,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, format wire) {
 		return
 	}
 	c := &call{server: s, wire: format, w: w, r: r}
-	c.serve()
+	c.serve(r.Context())
 }
 
 // newControl serves the simulator's own endpoints.

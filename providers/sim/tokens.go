@@ -108,7 +108,7 @@ func (c *exactCounter) units(text string) []uint32 {
 	}
 	units = make([]uint32, len(ids))
 	for i, id := range ids {
-		units[i] = uint32(id & 0xffff_ffff) //nolint:gosec // a vocabulary of 200,000
+		units[i] = uint32(id & 0xffff_ffff)
 	}
 	c.remember(key, units)
 	return units

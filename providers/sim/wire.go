@@ -23,12 +23,12 @@ type wire interface {
 
 // reply is an answer with all that is written around it.
 type reply struct {
-	id       string
-	model    string
-	created  time.Time
-	answer   answer
-	usage    task.Usage
-	tier     string
+	id        string
+	model     string
+	created   time.Time
+	answer    answer
+	usage     task.Usage
+	tier      string
 	unmetered bool
 }
 

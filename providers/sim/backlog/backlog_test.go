@@ -134,7 +134,7 @@ func TestDistribution(t *testing.T) {
 			require.True(t, w[len(w)/2] >= tc.medianLow && w[len(w)/2] <= tc.medianTop)
 			require.LessOrEqual(t, d[len(d)*5/100], tc.easy)
 			require.GreaterOrEqual(t, d[len(d)*95/100], tc.hard)
-			require.Greater(t, d[0], 0)
+			require.Positive(t, d[0])
 			require.LessOrEqual(t, d[len(d)-1], 1000)
 		})
 	}

@@ -53,7 +53,7 @@ type found struct {
 func (c cues) in(text string) []found {
 	var hits []found
 	start := true
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if space := text[i] == ' ' || text[i] == '\n'; space || !start {
 			start = space
 			continue

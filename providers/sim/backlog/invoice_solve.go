@@ -116,10 +116,8 @@ func swapped(pair string) string {
 func misread(d *dice.Dice, n json.Number) json.Number {
 	text := []byte(n.String())
 	i := strings.IndexAny(n.String(), "0123456789")
-	text[i] = '1' + (text[i]-'0'+byte(d.Below(7)))%9
-	if string(text) == n.String() {
-		text[i] = '1' + (text[i]-'0')%9
-	}
+	old := int(text[i] - '0')
+	text[i] = "123456789"[(old+d.Below(8))%9] // never the digit itself
 	return json.Number(text)
 }
 

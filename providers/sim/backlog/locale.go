@@ -1,6 +1,7 @@
 package backlog
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,7 +99,7 @@ func (l *locale) money(cents int) string {
 	return sign + whole + l.decimal + twoDigits(cents%100)
 }
 
-func twoDigits(n int) string { return string([]byte{'0' + byte(n/10%10), '0' + byte(n%10)}) }
+func twoDigits(n int) string { return fmt.Sprintf("%02d", n) }
 
 // readMoney reads an amount with two decimals, however it is grouped.
 func readMoney(text string) (cents int, ok bool) {

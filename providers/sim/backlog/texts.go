@@ -93,7 +93,8 @@ func (t texts) fill(d *dice.Dice, slot string) string {
 	case "quantity":
 		return fmt.Sprint(d.Between(3, 90))
 	case "annex":
-		return string(rune('A' + d.Below(8)))
+		i := d.Below(8)
+		return "ABCDEFGH"[i : i+1]
 	case "number":
 		return fmt.Sprint(d.Between(10_000, 99_999))
 	case "amount":
