@@ -43,6 +43,8 @@ func InsertIntents(ctx context.Context, db DB, intents []Intent) (map[uuid.UUID]
 		modes[i], hashes[i] = it.Mode, it.ConfigHash
 	}
 	// the share lock closes the gap to whoever takes the task out of its bundle at the same moment
+	// A bundle_id means released (tasks_fence_check). Naming the state as well would offer the planner the index of all
+	// released tasks, which it takes for empty after a quiet hour and reads whole for every group.
 	rows, err := db.Query(ctx, `
 		INSERT INTO weir.attempts (task_id, bundle_id, id, n, owner, stage, provider, model, model_asked, mode, state,
 		                           bound_pusd, config_hash, started_at)
@@ -52,7 +54,7 @@ func InsertIntents(ctx context.Context, db DB, intents []Intent) (map[uuid.UUID]
 		            @providers::text[], @models::text[], @asked::text[], @modes::text[], @bounds::bigint[],
 		            @hashes::text[], @started::timestamptz[])
 		     AS s (task_id, bundle_id, id, owner, stage, provider, model, asked, mode, bound, hash, started)
-		JOIN weir.tasks t ON t.id = s.task_id AND t.bundle_id = s.bundle_id AND t.state = 'released'
+		JOIN weir.tasks t ON t.id = s.task_id AND t.bundle_id = s.bundle_id
 		ORDER BY t.id
 		FOR SHARE OF t
 		ON CONFLICT (task_id, bundle_id) DO NOTHING

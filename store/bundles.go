@@ -22,6 +22,7 @@ type Member struct {
 	Run           int
 	Class         string
 	Batch         *string
+	Lane          string
 	Stage         int
 	Sideways      int
 	Model         string
@@ -45,7 +46,7 @@ func StartBundle(ctx context.Context, db DB, now time.Time, bundle, owner uuid.U
 	rows, err := db.Query(ctx, `
 		WITH started AS (
 		    UPDATE weir.bundles SET owner = @owner, started_at = coalesce(started_at, @now) WHERE id = @bundle)
-		SELECT t.id, t.tenant, t.feature, t.key, t.run, t.class, t.batch, t.stage, t.sideways, t.model, pl.stages,
+		SELECT t.id, t.tenant, t.feature, t.key, t.run, t.class, t.batch, t.lane, t.stage, t.sideways, t.model, pl.stages,
 		       t.calls, t.attempts, t.model_attempts, t.cost_high_pusd, t.max_cost_pusd, t.prompt_tokens,
 		       t.max_output_tokens, t.hint, t.deadline, t.accepted_at, p.body
 		FROM weir.tasks t

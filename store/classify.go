@@ -98,6 +98,8 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 		models[i], confidences[i] = c.Model, float32(c.Confidence)
 		costs[i], prompts[i], outputs[i] = int64(c.ExpectedCost), clampInt32(c.PromptTokens), clampInt32(int64(c.MaxOutput))
 	}
+	// CASE hides the state from the planner: a plain comparison would offer it the index of all queued tasks, which it
+	// takes for empty after a quiet hour and reads whole for every batch.
 	_, err := db.Exec(ctx, `
 		UPDATE weir.tasks t
 		SET state = 'ready',
@@ -115,7 +117,7 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 		FROM unnest(@ids::uuid[], @classes::text[], @sources::text[], @confidences::real[], @plans::uuid[],
 		            @models::text[], @costs::bigint[], @prompts::integer[], @outputs::integer[])
 		     AS s (id, class, source, confidence, plan_id, model, cost, prompt, output)
-		WHERE t.id = s.id AND t.state = 'queued'`,
+		WHERE t.id = s.id AND CASE t.state WHEN 'queued' THEN true ELSE false END`,
 		pgx.NamedArgs{
 			"ids": idArray(ids), "classes": classes, "sources": sources, "confidences": confidences,
 			"plans":  idArray(plans),

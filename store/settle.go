@@ -29,7 +29,7 @@ type Settlement struct {
 	StopReason    string
 	ModelAnswered string
 	Usage         *task.Usage
-	RawUsage      json.RawMessage
+	RawUsage      json.RawMessage `json:",omitempty"`
 	ServiceTier   string
 	Speed         string
 	Geo           string
@@ -40,8 +40,8 @@ type Settlement struct {
 	Latency    time.Duration
 	RequestID  string
 	FinishedAt time.Time
-	Output     []byte // nil when there was no answer
-	ToolCalls  json.RawMessage
+	Output     []byte          // nil when there was no answer
+	ToolCalls  json.RawMessage `json:",omitempty"`
 	Next       Next
 }
 

@@ -3,7 +3,6 @@ package store_test
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,9 +13,6 @@ import (
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
-
-// tooDeep is JSON for Go and beyond the limits of Postgres.
-var tooDeep = strings.Repeat("[", 9_990) + strings.Repeat("]", 9_990)
 
 func newSpool(tb testing.TB, dir string) *store.Spool {
 	tb.Helper()
@@ -35,7 +31,7 @@ func replay(tb testing.TB, dir string, b *testBundle) int {
 func TestSpool_KeepsEveryField(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	calls := b.called(2)
+	calls := b.called(3)
 	s := calls[0].rejected(func(s *store.Settlement) {
 		s.Usage = &task.Usage{Input: 1, CacheWrite5m: 3, Output: 9, WebSearches: 12}
 		s.ToolCalls, s.RawUsage, s.Output = []byte(`[{"name":"f"}]`), []byte(`{"in":1,"in":2}`), []byte("\x00\xff")
@@ -43,9 +39,10 @@ func TestSpool_KeepsEveryField(t *testing.T) {
 	})
 	dir := filepath.Join(t.TempDir(), "made", "when missing")
 	// an answer without words is not the same as none
-	require.NoError(t, newSpool(t, dir).Keep([]store.Settlement{s, calls[1].accepted(func(s *store.Settlement) { s.Output = []byte{} })}))
+	wordless := calls[1].accepted(func(s *store.Settlement) { s.Output = []byte{} })
+	require.NoError(t, newSpool(t, dir).Keep([]store.Settlement{s, wordless, calls[2].errored()}))
 
-	require.Equal(t, 2, replay(t, dir, b))
+	require.Equal(t, 3, replay(t, dir, b))
 
 	direct := setup(t)
 	twin := direct.called(1)[0]
@@ -55,7 +52,9 @@ func TestSpool_KeepsEveryField(t *testing.T) {
 	require.JSONEq(t, scalar[string](direct, columns, twin.attempt), scalar[string](b, columns, calls[0].attempt))
 	require.Equal(t, direct.task(twin.task), b.task(calls[0].task))
 	require.Equal(t, []byte("\x00\xff"), scalar[[]byte](b, `SELECT output FROM weir.outputs WHERE task_id = $1`, calls[0].task))
-	require.Equal(t, 1, b.count("weir.outputs WHERE task_id = $1 AND output = ''", calls[1].task))
+	require.Equal(t, 1, b.count("weir.outputs WHERE task_id = $1 AND output = '' AND tool_calls IS NULL", calls[1].task))
+	require.Zero(t, b.count("weir.outputs WHERE task_id = $1", calls[2].task))
+	require.Equal(t, 1, b.count("weir.attempts WHERE id = $1 AND raw_usage IS NULL", calls[2].attempt))
 	ledgertest.Check(t, b.pool)
 }
 
@@ -189,7 +188,8 @@ func TestSpool_Replay(t *testing.T) {
 			settlements[i] = c.accepted()
 		}
 		settlements[1].RawUsage = []byte(`{"in": 1`) // no JSON: it cannot even be written to the spool
-		settlements[3].RawUsage = []byte(tooDeep)    // Postgres will refuse it
+		settlements[3].RequestID = "poison"          // Postgres will refuse it
+		b.exec(`ALTER TABLE weir.attempts ADD CONSTRAINT poison_check CHECK (request_id <> 'poison')`)
 		require.NoError(t, newSpool(t, dir).Keep(settlements))
 		require.Equal(t, 5, replay(t, dir, b))
 		require.Equal(t, 5, b.count("weir.results WHERE status = 'succeeded'"))

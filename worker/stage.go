@@ -16,6 +16,7 @@ import (
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/jobs"
 	"github.com/weirhq/weir/store"
+	"github.com/weirhq/weir/task"
 )
 
 // unwind is what a stage job's timeout adds to its window and its longest call.
@@ -41,6 +42,10 @@ type stage struct {
 func (w *stage) Timeout(*river.Job[jobs.Stage]) time.Duration { return stageTimeout(w.catalog) }
 
 func stageTimeout(c *catalog.Catalog) time.Duration {
+	return max(c.Lanes.Now.BundleWindow, c.Lanes.Batch.BundleWindow) + longestCall(c) + unwind
+}
+
+func longestCall(c *catalog.Catalog) time.Duration {
 	longest := time.Duration(0)
 	for _, p := range c.Providers {
 		longest = max(longest, p.Timeout)
@@ -48,7 +53,7 @@ func stageTimeout(c *catalog.Catalog) time.Duration {
 	for _, f := range c.Features {
 		longest = max(longest, f.CallTimeout)
 	}
-	return max(c.Lanes.Now.BundleWindow, c.Lanes.Batch.BundleWindow) + longest + unwind
+	return longest
 }
 
 // Work makes the attempts of a bundle. It returns nil when every member is settled or handed back, so a second run of
@@ -118,7 +123,7 @@ func (w *stage) work(
 }
 
 func (w *stage) window(m store.Member) time.Duration {
-	if w.catalog.Features[m.Feature].Lane == "batch" {
+	if m.Lane == string(task.LaneBatch) {
 		return w.catalog.Lanes.Batch.BundleWindow
 	}
 	return w.catalog.Lanes.Now.BundleWindow

@@ -273,8 +273,9 @@ func (w *Worker) work(ctx context.Context) error {
 		})
 	}
 	err := loops.Wait()
-	// with Postgres away, settlements would wait for ever: they are on disk by then, and the next start settles them
-	giveUp := time.AfterFunc(w.config.SoftStop+unwind, stopRecorder)
+	// Every call has ended by then. With Postgres away, settlements would wait for ever: they are in the spool, and the
+	// next start settles them.
+	giveUp := time.AfterFunc(w.config.SoftStop+longestCall(w.config.Catalog)+unwind, stopRecorder)
 	defer giveUp.Stop()
 	<-w.client.Stopped()
 	w.recorder.Close()

@@ -34,30 +34,27 @@ func writeAddresses(dir string, a addresses) error {
 	return nil
 }
 
-// addresses are DATABASE_URL and NATS_URL, or what the weir up of the data directory wrote.
-func (a *app) addresses() (addresses, error) {
-	found := addresses{DatabaseURL: a.config.DatabaseURL, NATSURL: a.config.NATSURL}
-	if found.DatabaseURL != "" && found.NATSURL != "" {
-		return found, nil
-	}
+// errNotUp says that no weir up uses the data directory.
+var errNotUp = errors.New("no 'weir up' is running here")
+
+// localAddresses are what the weir up of the data directory wrote.
+func (a *app) localAddresses() (addresses, error) {
 	dir, err := a.dataDir()
 	if err != nil {
-		return found, err
+		return addresses{}, err
 	}
 	data, err := os.ReadFile(filepath.Join(dir, addressesFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return found, nil
+		return addresses{}, errNotUp
 	}
 	if err != nil {
-		return found, fmt.Errorf("read addresses of weir up: %w", err)
+		return addresses{}, fmt.Errorf("read the addresses of weir up: %w", err)
 	}
 	var local addresses
 	if err := json.Unmarshal(data, &local); err != nil {
-		return found, fmt.Errorf("read addresses of weir up: %w", err)
+		return addresses{}, fmt.Errorf("read the addresses of weir up: %w", err)
 	}
-	found.DatabaseURL = fallback(found.DatabaseURL, local.DatabaseURL)
-	found.NATSURL = fallback(found.NATSURL, local.NATSURL)
-	return found, nil
+	return local, nil
 }
 
 func (a *app) dataDir() (string, error) {
@@ -72,26 +69,26 @@ const commandConns = 4
 
 // openPool connects a command to the Postgres of DATABASE_URL or of the running weir up.
 func (a *app) openPool(ctx context.Context) (*pgxpool.Pool, error) {
-	found, err := a.addresses()
+	if a.config.DatabaseURL != "" {
+		return openPool(ctx, a.config.DatabaseURL, commandConns)
+	}
+	local, err := a.localAddresses()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("no Postgres: set DATABASE_URL, or start 'weir up': %w", err)
 	}
-	if found.DatabaseURL == "" {
-		return nil, errors.New("no Postgres: set DATABASE_URL, or start 'weir up'")
-	}
-	return openPool(ctx, found.DatabaseURL, commandConns)
+	return openPool(ctx, local.DatabaseURL, commandConns)
 }
 
 // openNATS connects a command to the NATS of NATS_URL or of the running weir up.
 func (a *app) openNATS(context.Context) (*nats.Conn, error) {
-	found, err := a.addresses()
+	if a.config.NATSURL != "" {
+		return connectNATS(a.config.NATSURL)
+	}
+	local, err := a.localAddresses()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("no NATS: set NATS_URL, or start 'weir up': %w", err)
 	}
-	if found.NATSURL == "" {
-		return nil, errors.New("no NATS: set NATS_URL, or start 'weir up'")
-	}
-	return connectNATS(found.NATSURL)
+	return connectNATS(local.NATSURL)
 }
 
 func connectNATS(url string) (*nats.Conn, error) {

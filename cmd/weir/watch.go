@@ -115,14 +115,10 @@ type intake struct {
 }
 
 func (a *app) watchIntake(ctx context.Context) (*intake, error) {
-	found, err := a.addresses()
-	if err != nil {
-		return nil, err
-	}
-	if found.NATSURL == "" {
+	nc, err := a.reachNATS(ctx)
+	if errors.Is(err, errNotUp) { // Postgres alone was named
 		return &intake{over: true}, nil
 	}
-	nc, err := a.reachNATS(ctx)
 	if err != nil {
 		_, _ = fmt.Fprintf(a.stderr, "warning: %v; tasks that are not taken in yet are not waited for\n", err)
 		return &intake{over: true}, nil

@@ -168,6 +168,7 @@ func (c *call) work(ctx context.Context, fault Fault) {
 	c.server.ledger.begin(&c.entry)
 	if !c.sleep(ctx, latency) || !c.server.gate.pass(ctx, c.q.model) {
 		c.finish(0, OutcomeClientGone)
+		c.reset() // without it net/http would answer with status 200 and nothing else
 		return
 	}
 	c.server.cache.keep(done.keep, c.server.config.Now())
@@ -261,10 +262,8 @@ func (c *call) deliver(ctx context.Context, fault Fault, body []byte) {
 		case <-ctx.Done():
 		case <-c.server.done:
 		}
-		c.finish(0, outcome)
-		return
 	}
-	if fault == FaultReset {
+	if fault == FaultTimeout || fault == FaultReset {
 		c.finish(0, outcome)
 		c.reset()
 		return
