@@ -16,7 +16,7 @@ const (
 )
 
 // serveModel runs the simulator: models that answer at once and are never wrong, so that every task takes one call.
-func serveModel(_ context.Context, p *peer) error {
+func serveModel(ctx context.Context, p *peer) error {
 	sure := sim.ModelProfile{Skill: 1 << 20}
 	server, err := sim.New(sim.Config{
 		Instant: true, Tokens: sim.TokensBytes, LedgerEntries: 1,
@@ -25,8 +25,8 @@ func serveModel(_ context.Context, p *peer) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = server.Close() }() // it keeps no ledger that could be lost
-	if err := server.Start("127.0.0.1:0"); err != nil {
+	defer func() { _ = server.Close() }() //nolint:contextcheck // closing outlives ctx; no ledger can be lost
+	if err := server.Start(ctx, "127.0.0.1:0"); err != nil {
 		return err
 	}
 	if err := p.ready(server.URL()); err != nil {

@@ -18,15 +18,17 @@ func LastTask(ctx context.Context, js jetstream.JetStream) (uint64, error) {
 	return stream.CachedInfo().State.LastSeq, nil
 }
 
-// HasTakenIn reports whether every task message up to seq is in Postgres. A stream that no ingester has read yet is an
-// error.
+// HasTakenIn reports whether every task message up to seq is in Postgres, or has expired unread. A stream that no ingester
+// has read yet is an error.
 func HasTakenIn(ctx context.Context, js jetstream.JetStream, seq uint64) (bool, error) {
-	c, err := js.Consumer(ctx, task.StreamTasks, consumerName)
+	stream, err := js.Stream(ctx, task.StreamTasks)
+	if err != nil {
+		return false, fmt.Errorf("read stream %s: %w", task.StreamTasks, err)
+	}
+	c, err := stream.Consumer(ctx, consumerName)
 	if err != nil {
 		return false, fmt.Errorf("read consumer of %s: %w", task.StreamTasks, err)
 	}
-	info := c.CachedInfo()
-	// messages that expired unread are never acknowledged: nothing waiting and nothing on its way is as good
-	idle := info.NumPending == 0 && info.NumAckPending == 0
-	return idle || info.AckFloor.Stream >= seq, nil
+	// the consumer's count of what is pending lags behind the stream, so that it cannot tell
+	return c.CachedInfo().AckFloor.Stream >= seq || stream.CachedInfo().State.FirstSeq > seq, nil
 }

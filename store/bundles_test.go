@@ -36,7 +36,7 @@ func TestStartBundle(t *testing.T) {
 	require.False(t, got.AcceptedAt.IsZero())
 	maxCost := int64(task.USD)
 	require.Equal(t, store.Member{
-		TaskID: first.ID, Tenant: "acme", Feature: "triage", Key: first.Key, Run: 1, Class: "L1", Batch: &first.Batch,
+		TaskID: first.ID, Tenant: "acme", Feature: "triage", Key: first.Key, Run: 1, Class: "L1", Batch: &first.Batch, Lane: "now",
 		Model: miniModel, Stages: got.Stages, MaxCost: &maxCost, PromptTokens: 100, MaxOutput: 50, Deadline: got.Deadline,
 		AcceptedAt: got.AcceptedAt, Body: first.Body,
 	}, got)

@@ -29,7 +29,7 @@ type Settlement struct {
 	StopReason    string
 	ModelAnswered string
 	Usage         *task.Usage
-	RawUsage      json.RawMessage `json:",omitempty"`
+	RawUsage      json.RawMessage `json:",omitempty"` // left out of a spool when nil: it would come back as JSON's null
 	ServiceTier   string
 	Speed         string
 	Geo           string

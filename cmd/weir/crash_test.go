@@ -83,7 +83,7 @@ func setupServers(t *testing.T, dsn string, pool *pgxpool.Pool, yaml string, con
 	t.Helper()
 	server, err := sim.New(config)
 	require.NoError(t, err)
-	require.NoError(t, server.Start("127.0.0.1:0"))
+	require.NoError(t, server.Start(t.Context(), "127.0.0.1:0"))
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	b := &crashBundle{
 		dsn: dsn, pool: pool, nats: natstest.StartListening(t), sim: server, spool: t.TempDir(),

@@ -54,11 +54,11 @@ func (c *demoCmd) Run(ctx context.Context, a *app) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
 	logger := quiet(a)
-	simulator, err := startSimulator(c.Seed)
+	simulator, err := startSimulator(ctx, c.Seed)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, simulator.Close()) }()
+	defer func() { err = errors.Join(err, simulator.Close()) }() //nolint:contextcheck // closing outlives the command's context
 	setup, err := demoSetup(simulator.URL())
 	if err != nil {
 		return err
@@ -141,12 +141,12 @@ func beside(ctx context.Context, service, work func(context.Context) error) erro
 // demoSpeed shortens the models' latencies: what is simulated need not be waited for.
 const demoSpeed = 20
 
-func startSimulator(seed uint64) (*sim.Server, error) {
+func startSimulator(ctx context.Context, seed uint64) (*sim.Server, error) {
 	s, err := sim.New(sim.Config{Seed: seed, Speed: demoSpeed})
 	if err != nil {
 		return nil, fmt.Errorf("make simulator: %w", err)
 	}
-	if err := s.Start("127.0.0.1:0"); err != nil {
+	if err := s.Start(ctx, "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("start simulator: %w", err)
 	}
 	return s, nil

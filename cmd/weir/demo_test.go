@@ -48,7 +48,7 @@ func TestDemo_JSON(t *testing.T) {
 	require.Greater(t, got.FlagshipCostUSD, got.CostUSD)
 	require.InDelta(t, 1-float64(got.CostUSD)/float64(got.FlagshipCostUSD), got.SavedShare, 0.0001)
 
-	var attempts, share = 0, 0.0
+	attempts, share := 0, 0.0
 	var cost task.Pico
 	for _, m := range got.Models {
 		attempts, share, cost = attempts+m.Attempts, share+m.Share, cost+m.CostUSD

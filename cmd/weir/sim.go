@@ -32,10 +32,10 @@ func (c *simCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := server.Start(c.Listen); err != nil {
+	if err := server.Start(ctx, c.Listen); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, server.Close()) }()
+	defer func() { err = errors.Join(err, server.Close()) }() //nolint:contextcheck // closing outlives the command's context
 	_, _ = fmt.Fprintf(a.stdout, `simulated models on %s (no key needed)
   Anthropic Messages       base_url: %[1]s
   OpenAI Chat Completions  base_url: %[1]s

@@ -83,13 +83,13 @@ func TestUp_SurvivesKillAndRefusesASecondStart(t *testing.T) {
 	}
 	models, err := sim.New(sim.Config{})
 	require.NoError(t, err)
-	require.NoError(t, models.Start("127.0.0.1:0"))
+	require.NoError(t, models.Start(t.Context(), "127.0.0.1:0"))
 	t.Cleanup(func() { require.NoError(t, models.Close()) })
 	// not t.TempDir: Postgres's own account has to reach its part of the directory
 	dir, err := os.MkdirTemp("", "weir-up-") //nolint:usetesting // see above
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o711)) //nolint:gosec // see above
+	require.NoError(t, os.Chmod(dir, 0o711))
 	config := filepath.Join(t.TempDir(), "weir.yaml")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, crashYAML, models.URL()), 0o600))
 	port := freePort(t)
@@ -109,7 +109,7 @@ func TestUp_SurvivesKillAndRefusesASecondStart(t *testing.T) {
 	require.Contains(t, second.output.String(), "another weir is using this directory")
 
 	require.NoError(t, first.cmd.Process.Kill())
-	<-first.ended
+	require.Error(t, <-first.ended)
 	third := startUp(t, dir, config, port)
 	third.mustBeUp(t)
 	out.Reset()

@@ -260,8 +260,8 @@ func TestClose_EndsWhatWaits(t *testing.T) {
 		{Model: "hangs", Fault: sim.FaultTimeout},
 	}})
 	require.NoError(t, err)
-	require.NoError(t, s.Start("127.0.0.1:0"))
-	require.ErrorContains(t, s.Start("nowhere"), "start the simulator")
+	require.NoError(t, s.Start(t.Context(), "127.0.0.1:0"))
+	require.ErrorContains(t, s.Start(t.Context(), "nowhere"), "start the simulator")
 	done := make(chan error, 2)
 	for _, model := range []string{"slow", "hangs"} {
 		body := messagesBody(t, model, "", "x")

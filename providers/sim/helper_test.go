@@ -19,7 +19,7 @@ func start(tb testing.TB, cfg sim.Config) *sim.Server {
 	tb.Helper()
 	s, err := sim.New(cfg)
 	require.NoError(tb, err)
-	require.NoError(tb, s.Start("127.0.0.1:0"))
+	require.NoError(tb, s.Start(tb.Context(), "127.0.0.1:0"))
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s
 }

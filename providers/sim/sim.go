@@ -116,9 +116,9 @@ func (s *Server) modelOf(id string) *model {
 func (s *Server) Handler() http.Handler { return s }
 
 // Start listens on an address such as 127.0.0.1:0 and serves in the background.
-func (s *Server) Start(addr string) error {
+func (s *Server) Start(ctx context.Context, addr string) error {
 	var network net.ListenConfig
-	listener, err := network.Listen(context.Background(), "tcp", addr)
+	listener, err := network.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("start the simulator: %w", err)
 	}
