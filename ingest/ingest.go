@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/jobs"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
@@ -52,7 +53,9 @@ func Run(ctx context.Context, c Config) error {
 	if err := store.EnsurePartitions(ctx, c.Pool, c.Now()); err != nil {
 		c.Logger.WarnContext(ctx, "partitions were not made", slog.Any("err", err))
 	}
-	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{Schema: "river", Logger: c.Logger})
+	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{
+		Schema: "river", FetchCooldown: jobs.InsertCooldown, Logger: c.Logger,
+	})
 	if err != nil {
 		return fmt.Errorf("make River client: %w", err)
 	}

@@ -52,6 +52,10 @@ func StageQueue(model string) string {
 	return "stage-" + strings.Join(words, "-")
 }
 
+// InsertCooldown is the FetchCooldown of clients that insert. River notifies a queue's workers at most once in this time
+// per client: a second job within it would wait for the next poll. A millisecond is River's least.
+const InsertCooldown = time.Millisecond
+
 // Retention of finished rows in River's table: weir's own tables are the record.
 const (
 	CompletedRetention = 15 * time.Minute

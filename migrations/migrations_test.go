@@ -83,7 +83,7 @@ func TestUp(t *testing.T) {
 	})
 	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: migrations.RiverSchema})
 	require.NoError(t, err)
-	valid, err := migrator.Validate(t.Context())
+	valid, err := migrator.Validate(t.Context(), nil)
 	require.NoError(t, err)
 	require.True(t, valid.OK, valid.Messages)
 

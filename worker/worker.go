@@ -158,13 +158,20 @@ func (w *Worker) wire() error {
 	if err != nil {
 		return fmt.Errorf("make River client: %w", err)
 	}
-	w.client, w.dispatcher.client = client, client
+	w.client = client
+	inserter, err := river.NewClient(riverpgxv5.New(c.RiverPool), &river.Config{
+		Schema: "river", FetchCooldown: jobs.InsertCooldown, Logger: riverLogger(c.Logger),
+	})
+	if err != nil {
+		return fmt.Errorf("make River client: %w", err)
+	}
+	w.dispatcher.client = inserter
 	w.reaper = &reaper{
-		pool: c.Pool, client: client, catalog: c.Catalog, models: w.models, dispatcher: w.dispatcher,
+		pool: c.Pool, client: inserter, catalog: c.Catalog, models: w.models, dispatcher: w.dispatcher,
 		deliverer: w.deliverer, timing: c.Timing, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 	}
 	w.maintainer = &maintainer{
-		pool: c.Pool, client: client, catalog: c.Catalog, deliverer: w.deliverer, timing: c.Timing, now: c.Now,
+		pool: c.Pool, client: inserter, catalog: c.Catalog, deliverer: w.deliverer, timing: c.Timing, now: c.Now,
 		logger: c.Logger,
 	}
 	return nil
