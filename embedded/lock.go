@@ -41,5 +41,7 @@ func Lock(dir string) (*DirLock, error) {
 
 // Close gives the lock back. The file stays: removing it would let two processes lock two files of one name.
 func (l *DirLock) Close() error {
-	return l.file.Close()
+	// Closing alone would not do: a child that is being started right now has the open file until its exec.
+	err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
+	return errors.Join(err, l.file.Close())
 }

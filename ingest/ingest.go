@@ -59,10 +59,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("make River client: %w", err)
 	}
-	limits := task.Limits{
-		PayloadBytes: c.Catalog.Limits.PayloadBytes, EnvelopeTasks: c.Catalog.Limits.EnvelopeTasks,
-		Depth: c.Catalog.Limits.Depth, NumberChars: c.Catalog.Limits.NumberChars,
-	}
+	limits := task.Limits(c.Catalog.Limits)
 	taskMessages, err := consumer(ctx, c.Stream, task.StreamTasks, c.AckWait)
 	if err != nil {
 		return err

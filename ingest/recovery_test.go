@@ -31,7 +31,7 @@ func TestRun_DiesAt(t *testing.T) {
 			js, err := jetstream.New(conn)
 			require.NoError(t, err)
 			var once sync.Once
-			first := b.run(func(c *ingest.Config) {
+			first := b.run(impatient, func(c *ingest.Config) {
 				c.Stream = js
 				c.Chaos = func(at string) {
 					if at == point {
@@ -41,7 +41,7 @@ func TestRun_DiesAt(t *testing.T) {
 			})
 			require.Error(t, <-first.done, "an ingester without a connection ends")
 
-			b.run()
+			b.run(impatient)
 			b.drained(task.StreamTasks)
 
 			require.Equal(t, n, b.count("weir.tasks"))
@@ -57,7 +57,7 @@ func TestRun_PostgresIsAwayForAWhile(t *testing.T) {
 	t.Parallel()
 	server := pgtest.StartDurable(t)
 	b := setupOn(t, server.Pool(t), natstest.Start(t))
-	b.run()
+	b.run(impatient)
 	b.publishMany("before", 200)
 	b.drained(task.StreamTasks)
 	server.Kill(t)
@@ -92,7 +92,7 @@ func TestRun_NATSRestarts(t *testing.T) {
 	b := setupOn(t, pgtest.NewPool(t), server)
 	js, err := jetstream.New(server.Connect(t, nats.ReconnectWait(10*time.Millisecond), nats.MaxReconnects(-1)))
 	require.NoError(t, err)
-	in := b.run(func(c *ingest.Config) { c.Stream = js })
+	in := b.run(impatient, func(c *ingest.Config) { c.Stream = js })
 	b.publishMany("before", 100)
 	b.drained(task.StreamTasks)
 
@@ -116,7 +116,7 @@ func TestRun_WithoutPartitions(t *testing.T) {
 	b := setup(t)
 	fetched := make(chan struct{})
 	var once sync.Once
-	in := b.run(func(c *ingest.Config) {
+	in := b.run(impatient, func(c *ingest.Config) {
 		c.Chaos = func(at string) {
 			if at == "fetched" {
 				once.Do(func() {
@@ -135,7 +135,7 @@ func TestRun_WithoutPartitions(t *testing.T) {
 	require.Zero(t, b.count("weir.dead_letters"))
 	in.stop()
 
-	b.run() // makes what is missing
+	b.run(impatient) // makes what is missing
 	b.drained(task.StreamTasks)
 	require.Equal(t, 50, b.count("weir.tasks WHERE state = 'queued'"))
 	require.Zero(t, b.count("weir.dead_letters"))

@@ -213,14 +213,12 @@ func (h *tasks) refuseTask(from origin, who address, body []byte, err error) off
 	return o
 }
 
-// insertAll inserts offers in transactions of bounded size, each over messages that follow each other in the stream: so
-// its record tells exactly which ones it took in, also when redelivered messages stand among new ones.
+// insertAll inserts offers in transactions of bounded size, in the order of the stream.
 func (h *tasks) insertAll(ctx context.Context, offers []offer) error {
 	slices.SortStableFunc(offers, func(a, b offer) int { return cmp.Compare(a.seq(), b.seq()) })
 	for start := 0; start < len(offers); {
 		end, bytes := start, 0
-		for end < len(offers) && end-start < txTasks && (end == start || bytes+offers[end].size() <= txBytes) &&
-			(end == start || offers[end].seq() <= offers[end-1].seq()+1) {
+		for end < len(offers) && end-start < txTasks && (end == start || bytes+offers[end].size() <= txBytes) {
 			bytes += offers[end].size()
 			end++
 		}
@@ -272,8 +270,7 @@ func (h *tasks) insertTx(ctx context.Context, offers []offer) error {
 	}
 	err := pgx.BeginFunc(ctx, h.pool, func(tx pgx.Tx) error {
 		record := store.IngestBatch{
-			ID: batch, Stream: offers[0].origin.meta.Stream, Messages: messagesOf(offers),
-			FirstSeq: offers[0].seq(), LastSeq: offers[len(offers)-1].seq(),
+			ID: batch, Stream: offers[0].origin.meta.Stream, Seqs: seqsOf(offers), Messages: messagesOf(offers),
 		}
 		if len(fresh) > 0 {
 			conflicts, err := h.insertFresh(ctx, tx, &record, fresh, from)
@@ -293,6 +290,14 @@ func (h *tasks) insertTx(ctx context.Context, offers []offer) error {
 		return fmt.Errorf("take in batch: %w", err)
 	}
 	return nil
+}
+
+func seqsOf(offers []offer) []uint64 {
+	seqs := make([]uint64, len(offers))
+	for i, o := range offers {
+		seqs[i] = o.seq()
+	}
+	return slices.Compact(seqs)
 }
 
 // messagesOf counts messages. One whose members need several transactions counts in the first one.

@@ -1,15 +1,16 @@
 -- +goose Up
 -- What came in over NATS besides tasks: the batches, what was refused, and business outcomes.
 CREATE TABLE weir.ingest_batches (
-    id           uuid        CONSTRAINT ingest_batches_pkey PRIMARY KEY,
-    stream       text        NOT NULL,
-    first_seq    bigint      NOT NULL,
-    last_seq     bigint      NOT NULL,
-    messages     integer     NOT NULL,
-    tasks        integer     NOT NULL,
-    duplicates   integer     NOT NULL,
-    dead_letters integer     NOT NULL,
-    created_at   timestamptz NOT NULL
+    id           uuid           CONSTRAINT ingest_batches_pkey PRIMARY KEY,
+    stream       text           NOT NULL,
+    first_seq    bigint         NOT NULL,
+    last_seq     bigint         NOT NULL,
+    seqs         int8multirange NOT NULL, -- exactly which ones: several ingesters share a stream, and some come again
+    messages     integer        NOT NULL,
+    tasks        integer        NOT NULL,
+    duplicates   integer        NOT NULL,
+    dead_letters integer        NOT NULL,
+    created_at   timestamptz    NOT NULL
 );
 CREATE INDEX ingest_batches_seq ON weir.ingest_batches (stream, last_seq);
 

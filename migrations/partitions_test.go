@@ -83,18 +83,17 @@ func TestEnsurePartitions(t *testing.T) {
 			_, err = conn.Exec(t.Context(), fmt.Sprintf("SET TimeZone = '%s'", zone))
 			require.NoError(t, err)
 			for _, season := range []time.Time{
-				time.Date(2027, 2, 26, 23, 30, 0, 0, time.UTC), time.Date(2027, 9, 22, 0, 0, 0, 0, time.UTC),
-				time.Date(2028, 10, 20, 12, 0, 0, 0, time.UTC), time.Date(2028, 12, 28, 5, 0, 0, 0, time.UTC),
+				time.Date(2027, 3, 5, 23, 30, 0, 0, time.UTC), time.Date(2027, 9, 24, 5, 0, 0, 0, time.UTC),
 			} {
 				dropPartitions(t, conn)
-				for n := range 42 {
+				for n := range 45 {
 					now := season.Add(time.Duration(n) * day)
 					_, err := conn.Exec(t.Context(), `SELECT weir.ensure_partitions($1)`, now)
 					require.NoError(t, err)
 					requireCover(t, partitions(t, conn, "payloads"), now.Add(-day), now.Add(7*day), "payloads_20060102")
 					requireCover(t, partitions(t, conn, "attempts"), now.Add(-28*day), now.Add(7*day), "attempts_200601")
 				}
-				require.Len(t, partitions(t, conn, "outputs"), 42+8)
+				require.Len(t, partitions(t, conn, "outputs"), 45+8)
 			}
 		})
 	}

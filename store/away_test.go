@@ -151,7 +151,7 @@ func (c *cutConn) Write(p []byte) (int, error) {
 func (c *cutConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p) // the server's answer: it has done its part
 	if c.hit.Load() {
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return 0, io.ErrUnexpectedEOF
 	}
 	return n, err

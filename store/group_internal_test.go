@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,16 +22,16 @@ var (
 
 // committer stands for Postgres: a test says what becomes of each group.
 type committer struct {
-	mu     sync.Mutex
-	groups [][]int
-	agains []bool
-	commit func(ctx context.Context, try int, items []int) error
+	mu      sync.Mutex
+	groups  [][]int
+	repeats []bool
+	commit  func(ctx context.Context, try int, items []int) error
 }
 
 func (c *committer) do(ctx context.Context, items []int, again bool) ([]int, error) {
 	c.mu.Lock()
 	try := len(c.groups)
-	c.groups, c.agains = append(c.groups, slices.Clone(items)), append(c.agains, again)
+	c.groups, c.repeats = append(c.groups, slices.Clone(items)), append(c.repeats, again)
 	c.mu.Unlock()
 	if err := c.commit(ctx, try, items); err != nil {
 		return nil, err
@@ -98,17 +99,17 @@ func TestGroup_SharesCommits(t *testing.T) {
 		require.Len(t, c.groups[0], 1)
 		require.Len(t, c.groups[1], GroupRows)
 		require.Len(t, c.groups[2], 100)
-		require.Equal(t, []bool{false, false, false}, c.agains)
+		require.Equal(t, []bool{false, false, false}, c.repeats)
 	})
 }
 
 func TestGroup_BoundsTheBytesOfATransaction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		away := true
+		var back atomic.Bool
 		c := &committer{}
 		c.commit = func(context.Context, int, []int) error {
-			if away {
+			if !back.Load() {
 				return errAway
 			}
 			return nil
@@ -122,8 +123,9 @@ func TestGroup_BoundsTheBytesOfATransaction(t *testing.T) {
 		a.call(g, 10, 3*GroupBytes)
 		<-time.After(time.Minute) // by the bubble's clock
 		c.mu.Lock()
-		away, c.groups = false, nil
+		c.groups = nil
 		c.mu.Unlock()
+		back.Store(true)
 		a.requireAll(t, 11)
 		stop()
 
@@ -256,17 +258,18 @@ func TestGroup_Away(t *testing.T) {
 			require.Greater(t, reported[1], 50*time.Second)
 			require.Greater(t, reported[2], 50*time.Second)
 			require.Less(t, len(c.groups), 45, "with growing waits")
-			require.False(t, c.agains[0])
-			require.True(t, c.agains[1])
+			require.False(t, c.repeats[0])
+			require.True(t, c.repeats[1])
 		})
 	})
 
 	t.Run("GivesUpAfterItsLimit", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			start, away := time.Now(), true
+			start := time.Now()
+			var back atomic.Bool
 			c := &committer{commit: func(context.Context, int, []int) error {
-				if away {
+				if !back.Load() {
 					return errAway
 				}
 				return nil
@@ -278,7 +281,7 @@ func TestGroup_Away(t *testing.T) {
 			require.ErrorIs(t, err, errAway)
 			require.GreaterOrEqual(t, time.Since(start), g.giveUp)
 			require.Less(t, time.Since(start), g.giveUp+2*retryMost)
-			away = false
+			back.Store(true)
 			value, err := g.do(2, 1)
 			require.NoError(t, err)
 			require.Equal(t, 20, value)
@@ -301,7 +304,7 @@ func TestGroup_Away(t *testing.T) {
 			value, err := g.do(1, 1)
 			require.NoError(t, err)
 			require.Equal(t, 10, value)
-			require.Equal(t, []bool{false, true}, c.agains, "the first try may have landed")
+			require.Equal(t, []bool{false, true}, c.repeats, "the first try may have landed")
 			stop()
 		})
 	})

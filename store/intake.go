@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -156,12 +157,14 @@ func copyTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks
 	return nil
 }
 
-// IngestBatch is the record of one batch of messages.
+// IngestBatch is the record of one batch of messages. Together the records of a stream tell that none was skipped.
 type IngestBatch struct {
-	ID          uuid.UUID
-	Stream      string
-	FirstSeq    uint64
-	LastSeq     uint64
+	ID     uuid.UUID
+	Stream string
+	// Seqs are the messages' places in the stream, ascending; at least one. A message whose tasks need several batches is
+	// in all of them.
+	Seqs []uint64
+	// Messages is how many of them begin in this batch.
 	Messages    int
 	Tasks       int
 	Duplicates  int
@@ -172,14 +175,30 @@ type IngestBatch struct {
 func InsertIngestBatch(ctx context.Context, db DB, now time.Time, b IngestBatch) error {
 	_, err := db.Exec(ctx, `
 		INSERT INTO weir.ingest_batches
-		    (id, stream, first_seq, last_seq, messages, tasks, duplicates, dead_letters, created_at)
-		VALUES (@id, @stream, @first_seq, @last_seq, @messages, @tasks, @duplicates, @dead_letters, @now)`,
+		    (id, stream, first_seq, last_seq, seqs, messages, tasks, duplicates, dead_letters, created_at)
+		VALUES (@id, @stream, @first_seq, @last_seq, @seqs::text::int8multirange, @messages, @tasks, @duplicates,
+		        @dead_letters, @now)`,
 		pgx.NamedArgs{
-			"id": b.ID, "stream": b.Stream, "first_seq": b.FirstSeq, "last_seq": b.LastSeq, "messages": b.Messages,
-			"tasks": b.Tasks, "duplicates": b.Duplicates, "dead_letters": b.DeadLetters, "now": now,
+			"id": b.ID, "stream": b.Stream, "first_seq": b.Seqs[0], "last_seq": b.Seqs[len(b.Seqs)-1],
+			"seqs": multirange(b.Seqs), "messages": b.Messages, "tasks": b.Tasks, "duplicates": b.Duplicates,
+			"dead_letters": b.DeadLetters, "now": now,
 		})
 	if err != nil {
 		return fmt.Errorf("insert ingest batch: %w", err)
 	}
 	return nil
+}
+
+// multirange writes ascending numbers as the ranges that they form.
+func multirange(seqs []uint64) string {
+	var text strings.Builder
+	for start := 0; start < len(seqs); {
+		end := start + 1
+		for end < len(seqs) && seqs[end] <= seqs[end-1]+1 {
+			end++
+		}
+		fmt.Fprintf(&text, ",[%d,%d]", seqs[start], seqs[end-1])
+		start = end
+	}
+	return "{" + strings.TrimPrefix(text.String(), ",") + "}"
 }

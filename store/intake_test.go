@@ -164,11 +164,12 @@ func TestInsertIngestBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	batch := store.IngestBatch{
-		ID: id(), Stream: task.StreamTasks, FirstSeq: 3, LastSeq: 9, Messages: 7, Tasks: 5, Duplicates: 1, DeadLetters: 2,
+		ID: id(), Stream: task.StreamTasks, Seqs: []uint64{3, 4, 4, 5, 7, 9}, Messages: 5, Tasks: 5, Duplicates: 1,
+		DeadLetters: 2,
 	}
 	require.NoError(t, store.InsertIngestBatch(t.Context(), b.pool, time.Now(), batch))
 	require.Equal(t, 1, b.count(`weir.ingest_batches WHERE id = $1 AND stream = 'WEIR_TASKS' AND first_seq = 3
-		AND last_seq = 9 AND messages = 7 AND tasks = 5 AND duplicates = 1 AND dead_letters = 2`, batch.ID))
+		AND last_seq = 9 AND seqs = '{[3,5],[7,7],[9,9]}' AND messages = 5 AND tasks = 5 AND duplicates = 1 AND dead_letters = 2`, batch.ID))
 	require.Error(t, store.InsertIngestBatch(t.Context(), b.pool, time.Now(), batch), "a batch is recorded once")
 }
 

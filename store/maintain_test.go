@@ -252,3 +252,11 @@ func TestDropTexts_WaitsForNobody(t *testing.T) {
 	_, err = store.DropTexts(t.Context(), b.pool, time.Now().AddDate(0, 0, -20))
 	require.NoError(t, err)
 }
+
+func TestSelection_Empty(t *testing.T) {
+	t.Parallel()
+	require.True(t, store.Selection{Tenant: "acme"}.Empty(), "all of a tenant's tasks are no selection")
+	for _, s := range []store.Selection{{Batch: "b"}, {Feature: "f"}, {Key: "k"}} {
+		require.False(t, s.Empty())
+	}
+}

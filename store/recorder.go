@@ -137,7 +137,7 @@ func (r *Recorder) forget(items []Settlement) {
 		return
 	}
 	if err := r.spool.Forget(items); err != nil {
-		r.logger.Warn("spool was not cleared", slog.Any("err", err)) //nolint:sloglint // Settle takes no context, on purpose
+		r.logger.Warn("spool was not cleared", slog.Any("err", err))
 	}
 }
 

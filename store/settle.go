@@ -29,7 +29,7 @@ type Settlement struct {
 	StopReason    string
 	ModelAnswered string
 	Usage         *task.Usage
-	RawUsage      json.RawMessage `json:",omitempty"` // left out of a spool when nil: it would come back as JSON's null
+	RawUsage      json.RawMessage `json:"raw_usage,omitempty"` // left out of a spool when nil: it would come back as JSON's null
 	ServiceTier   string
 	Speed         string
 	Geo           string
@@ -41,7 +41,7 @@ type Settlement struct {
 	RequestID  string
 	FinishedAt time.Time
 	Output     []byte          // nil when there was no answer
-	ToolCalls  json.RawMessage `json:",omitempty"`
+	ToolCalls  json.RawMessage `json:"tool_calls,omitempty"`
 	Next       Next
 }
 

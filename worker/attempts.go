@@ -60,8 +60,9 @@ type attempt struct {
 }
 
 // make makes the attempt of one member and settles it. Whatever goes wrong ends in the ledger; false says that even that
-// failed before there was an attempt, so that the member is still the bundle's.
-func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member) bool {
+// failed before there was an attempt, so that the member is still the bundle's. called is told when the call is over:
+// the settlement's wait for its commit needs no room among the provider's calls.
+func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member, called func()) bool {
 	at, ending := a.prepare(bundle, m)
 	if ending != nil {
 		return a.end(ctx, *ending)
@@ -77,7 +78,9 @@ func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member) 
 		return true
 	}
 	a.chaos("after_intent")
-	a.settle(ctx, at, a.call(ctx, at))
+	settlement := a.call(ctx, at)
+	called()
+	a.settle(ctx, at, settlement)
 	return true
 }
 

@@ -112,9 +112,10 @@ func (w *stage) work(
 			return len(members) - i, 0, "the job was cancelled"
 		}
 		calls.Go(func() {
-			defer func() { <-slots }()
+			free := sync.OnceFunc(func() { <-slots })
+			defer free()
 			// a call that has begun is paid for: neither a shutdown nor River's timeout throws its answer away
-			if !w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i]) {
+			if !w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i], free) {
 				unmade.Add(1)
 			}
 		})

@@ -130,7 +130,7 @@ func withDefaults(c Config) Config {
 func (w *Worker) wire() error {
 	c := w.config
 	paused := newPauses()
-	limits := taskLimits(c.Catalog)
+	limits := task.Limits(c.Catalog.Limits)
 	w.deliverer = &deliverer{
 		pool: c.Pool, js: c.Stream, now: c.Now, logger: c.Logger, chaos: c.Chaos, age: c.Timing.Recover,
 		queue: make(chan task.Result, deliverQueue), recover: make(chan struct{}, 1),
@@ -175,13 +175,6 @@ func (w *Worker) wire() error {
 		logger: c.Logger,
 	}
 	return nil
-}
-
-func taskLimits(c *catalog.Catalog) task.Limits {
-	return task.Limits{
-		PayloadBytes: c.Limits.PayloadBytes, EnvelopeTasks: c.Limits.EnvelopeTasks, Depth: c.Limits.Depth,
-		NumberChars: c.Limits.NumberChars,
-	}
 }
 
 func slots(c *catalog.Catalog) map[string]chan struct{} {

@@ -47,7 +47,7 @@ func stateInvariants() []invariant {
 			SELECT coalesce(t.id, r.task_id)::text
 			FROM weir.tasks t FULL JOIN weir.results r ON r.task_id = t.id
 			WHERE t.id IS NULL
-			   OR (t.finished_at IS NOT NULL) <> (r.task_id IS NOT NULL)
+			   OR (t.state IN ` + terminal + `) <> (r.task_id IS NOT NULL)
 			   OR r.status <> t.state`},
 		{"ResultIdentity", "a result's identity is its own", `
 			SELECT id::text FROM weir.results GROUP BY id HAVING count(*) > 1`},
