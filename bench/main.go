@@ -66,7 +66,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 // level is from which one the processes' log lines are shown.
 func (o options) level() slog.Level {
 	if o.log {
-		return slog.LevelDebug
+		return slog.LevelInfo
 	}
 	return slog.LevelError
 }

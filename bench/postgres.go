@@ -29,10 +29,6 @@ func startCluster(ctx context.Context, dir string, statements bool, logger *slog
 		"max_wal_size":       "8GB", // keeps checkpoints out of rounds of seconds
 		"max_connections":    "200",
 	}
-	settings["log_parser_stats"] = "off"
-	settings["log_statement_stats"] = "on"
-	settings["log_error_verbosity"] = "default"
-	settings["log_min_error_statement"] = "log"
 	if statements {
 		settings["shared_preload_libraries"] = "pg_stat_statements"
 		settings["pg_stat_statements.track_planning"] = "on"

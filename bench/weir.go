@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 
@@ -45,7 +44,6 @@ const (
 
 // serveWeir runs all roles of weir in one process, as weir run does.
 func serveWeir(ctx context.Context, p *peer) error {
-	debug.SetGCPercent(400)
 	conn, js, err := connect(p.spec.NATS)
 	if err != nil {
 		return err

@@ -289,12 +289,25 @@ func addTextColumns(args pgx.NamedArgs, settlements []Settlement) {
 		"request_ids":   func(s *Settlement) string { return s.RequestID },
 	}
 	for name, of := range columns {
-		column := make([]*string, len(settlements))
-		for i := range settlements {
-			column[i] = nullText(clean(of(&settlements[i])))
-		}
-		args[name] = column
+		args[name] = column(len(settlements), func(i int) *string { return nullText(clean(of(&settlements[i]))) })
 	}
+}
+
+// column makes an array argument; a nil one where no value is known, which unnest fills up with NULLs just the same:
+// most columns of most groups are such, and NULL for NULL they are not free.
+func column[T any](n int, of func(i int) *T) []*T {
+	var values []*T
+	for i := range n {
+		value := of(i)
+		if value == nil {
+			continue
+		}
+		if values == nil {
+			values = make([]*T, n)
+		}
+		values[i] = value
+	}
+	return values
 }
 
 func addUsageColumns(args pgx.NamedArgs, settlements []Settlement) {
@@ -313,14 +326,14 @@ func addUsageColumns(args pgx.NamedArgs, settlements []Settlement) {
 		"searches":     func(u *task.Usage) int64 { return u.WebSearches },
 	}
 	for name, of := range classes {
-		column := make([]*int64, len(settlements))
-		for i := range settlements {
-			if usage := settlements[i].Usage; usage != nil { // unknown usage is NULL, not 0
-				count := of(usage)
-				column[i] = &count
+		args[name] = column(len(settlements), func(i int) *int64 {
+			usage := settlements[i].Usage
+			if usage == nil { // unknown usage is NULL, not 0
+				return nil
 			}
-		}
-		args[name] = column
+			count := of(usage)
+			return &count
+		})
 	}
 }
 

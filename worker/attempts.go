@@ -193,7 +193,7 @@ func (at *attempt) result(s store.Settlement, settled store.Settled) task.Result
 		ResultID: s.Next.ResultID, TaskID: m.TaskID, ID: m.Key, Tenant: m.Tenant, Feature: m.Feature,
 		Status: task.Status(s.Next.State), Reason: s.Next.Reason, Class: task.Class(m.Class), Attempts: settled.Attempts,
 		CostUSD: settled.Cost, CostHighUSD: settled.CostHigh, Batch: at.task.Batch, Metadata: at.task.Metadata,
-		Traceparent: at.task.Traceparent, AcceptedAt: m.AcceptedAt.UTC(), FinishedAt: s.FinishedAt.UTC(),
+		Traceparent: at.task.Traceparent, AcceptedAt: m.AcceptedAt.UTC(), FinishedAt: s.FinishedAt.UTC().Truncate(time.Microsecond), // as Postgres keeps it
 	}
 	if r.Status == task.Succeeded {
 		r.Model, r.Output = m.Model, string(s.Output)

@@ -26,7 +26,7 @@ const (
 	// store of its own for each atomic batch, which costs as much as some hundred messages do; fewer results than a crowd
 	// are not kept waiting.
 	deliverCrowd  = 50
-	deliverLinger = 50 * time.Millisecond
+	deliverLinger = 100 * time.Millisecond
 	// deliverQueue is how many results wait in memory; beyond it the ledger keeps them and recovery publishes them.
 	deliverQueue = 20_000
 	// recoverAge is how old an unpublished result has to be before recovery takes it: younger ones are on their way.

@@ -108,8 +108,8 @@ func (d *dispatcher) release(ctx context.Context, tx pgx.Tx, lines []store.Line)
 		return 0, err
 	}
 	var bundles []store.Bundle
-	var owed []store.Line
-	for model, queues := range d.queues(lines) {
+	byModel, owed := d.queues(lines)
+	for model, queues := range byModel {
 		room := d.window(model) - counts[model]
 		for _, q := range queues {
 			if room <= 0 {
@@ -139,18 +139,22 @@ func (d *dispatcher) release(ctx context.Context, tx pgx.Tx, lines []store.Line)
 	return d.insert(ctx, tx, bundles)
 }
 
-// queues groups lines by model and leaves out models that nobody calls now: paused ones, and those that the
-// configuration no longer has.
-func (d *dispatcher) queues(lines []store.Line) map[string][]*queueOf {
-	byModel := map[string][]*queueOf{}
+// queues groups lines by model and leaves out models that nobody calls now: paused ones, which keep what they are owed,
+// and those that the configuration no longer has.
+func (d *dispatcher) queues(lines []store.Line) (byModel map[string][]*queueOf, owed []store.Line) {
+	byModel = map[string][]*queueOf{}
 	for _, line := range lines {
-		if _, known := d.catalog.Models[line.Model]; !known || d.pauses.left(line.Model, d.now()) > 0 {
+		if _, known := d.catalog.Models[line.Model]; !known {
+			continue
+		}
+		if d.pauses.left(line.Model, d.now()) > 0 {
+			owed = append(owed, line)
 			continue
 		}
 		weight := max(d.catalog.Features[line.Feature].Weight, 1)
 		byModel[line.Model] = append(byModel[line.Model], &queueOf{line: line, weight: weight})
 	}
-	return byModel
+	return byModel, owed
 }
 
 // window is how many tasks of a model may be released at once.

@@ -79,14 +79,18 @@ func (m *maintainer) expire(ctx context.Context) error {
 	return err
 }
 
-// sweep gives tasks that stayed queued a new classify job. The job is harmless where the old one comes back.
+// sweep gives tasks that stayed queued without a job a new one.
 func (m *maintainer) sweep(ctx context.Context) error {
 	stale, err := store.StaleBatches(ctx, m.pool, m.timing.Stale)
 	if err != nil || len(stale) == 0 {
 		return err
 	}
 	return pgx.BeginFunc(ctx, m.pool, func(tx pgx.Tx) error {
-		return insertClassify(ctx, m.client, tx, stale)
+		stranded, err := withoutJob(ctx, tx, stale)
+		if err != nil {
+			return err
+		}
+		return insertClassify(ctx, m.client, tx, stranded)
 	})
 }
 

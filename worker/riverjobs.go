@@ -86,3 +86,24 @@ func orphanedBundles(ctx context.Context, tx pgx.Tx, age time.Duration) ([]uuid.
 	}
 	return ids, nil
 }
+
+// withoutJob returns those of the ingest batches that no live classify job stands for.
+func withoutJob(ctx context.Context, tx pgx.Tx, batches []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT b.id
+		FROM unnest(@batches::uuid[]) AS b (id)
+		WHERE NOT EXISTS (
+		    SELECT FROM river.river_job j
+		    WHERE j.kind = @kind
+		      AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+		      AND j.args ->> 'batch' = b.id::text)`,
+		pgx.NamedArgs{"batches": batches, "kind": jobs.Classify{}.Kind()})
+	if err != nil {
+		return nil, fmt.Errorf("find stranded batches: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("find stranded batches: %w", err)
+	}
+	return ids, nil
+}
