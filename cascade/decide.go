@@ -23,8 +23,6 @@ const (
 
 // Ceilings and waits of the retry table. All of them bound one task.
 const (
-	// MaxModelAttempts is the most counted attempts of one task on one model.
-	MaxModelAttempts = 3
 	// BackoffBase is the ceiling of the first wait after an error; it doubles with each further one.
 	BackoffBase = time.Second
 	// BackoffCap is the longest wait after an error that names none.
@@ -108,6 +106,7 @@ type rule struct {
 	same    int  // how often the same model is tried again
 	aside   bool // then a model of equal tier
 	up      bool // then the next stage
+	again   bool // else the same model once more, while the task has attempts left
 	wait    bool // else wait: the provider is away, the task is fine
 	alarm   bool
 }
@@ -116,19 +115,16 @@ func ruleFor(class task.FailureClass) rule {
 	switch class {
 	case task.FailNotSent, task.FailRateLimited, task.FailSlowDown:
 		return rule{wait: true}
-	case task.FailQuota, task.FailAuth:
+	case task.FailQuota, task.FailAuth, task.FailNotFound:
 		return rule{aside: true, wait: true, alarm: true}
-	case task.FailNotFound:
-		return rule{aside: true, up: true, alarm: true}
+	// A provider's trouble never moves traffic to a dearer model: an hour of it would put the day's bill on the flagship.
+	// What turned the call away at the door costs nothing and is waited for; what may have been billed uses up attempts.
 	case task.FailOverloaded:
-		// an outage never moves traffic to a dearer model: the task waits for its own
 		return rule{counted: true, same: 2, aside: true, wait: true}
-	case task.FailServer:
-		return rule{counted: true, same: 2, aside: true, up: true}
+	case task.FailServer, task.FailLost:
+		return rule{counted: true, same: 2, aside: true, again: true}
 	case task.FailTimeout, task.FailLostNet, task.FailMalformed:
-		return rule{counted: true, same: 1, aside: true, up: true}
-	case task.FailLost:
-		return rule{counted: true, same: MaxModelAttempts - 1, aside: true, up: true}
+		return rule{counted: true, same: 1, aside: true, again: true}
 	case task.FailTooLong, task.FailTruncated, task.FailInvalid:
 		return rule{counted: true, up: true}
 	case task.FailInternal:
@@ -153,7 +149,7 @@ func react(s State, e Event) Decision {
 		tried++
 	}
 	switch {
-	case r.same > 0 && tried <= r.same && tried < MaxModelAttempts:
+	case r.same > 0 && tried <= r.same:
 		d.Action = SameModel
 		d.NotBefore = s.Now.Add(backoff(s.Calls, s.Jitter))
 	case r.aside && s.Sideways < s.Fallbacks:
@@ -167,6 +163,9 @@ func react(s State, e Event) Decision {
 		d.Action = Escalate
 		d.Stage++
 		d.Sideways = 0
+	case r.again:
+		d.Action = SameModel
+		d.NotBefore = s.Now.Add(backoff(s.Calls, s.Jitter))
 	default:
 		d.Action = Fail
 	}

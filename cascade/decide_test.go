@@ -2,6 +2,7 @@ package cascade_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,9 +60,14 @@ func TestDecide_Table(t *testing.T) {
 		},
 		{"TimeoutTriesOnceMore", task.FailTimeout, nil, cascade.SameModel, true},
 		{
-			"SecondTimeoutEscalatesWithoutFallback", task.FailTimeout,
-			[]func(*cascade.State){noFallback, func(s *cascade.State) { s.ModelAttempts = 1 }},
-			cascade.Escalate, true,
+			"ProviderFaultsNeverEscalate", task.FailTimeout,
+			[]func(*cascade.State){noFallback, func(s *cascade.State) { s.ModelAttempts = 5 }},
+			cascade.SameModel, true,
+		},
+		{
+			"ProviderFaultsGoSidewaysFirst", task.FailTimeout,
+			[]func(*cascade.State){func(s *cascade.State) { s.ModelAttempts = 1 }},
+			cascade.Sideways, true,
 		},
 		{"BadRequestFails", task.FailBadRequest, nil, cascade.Fail, true},
 		{"RefusalEscalatesByPolicy", task.FailRefusal, nil, cascade.Escalate, true},
@@ -180,6 +186,11 @@ func TestDecide_Exhaustive(t *testing.T) {
 	require.Greater(t, len(seen), 1000)
 }
 
+// answerFailed reports whether a failure says something of the model's answer or of the task, not of the provider.
+func answerFailed(class task.FailureClass) bool {
+	return slices.Contains([]task.FailureClass{task.FailInvalid, task.FailTruncated, task.FailTooLong, task.FailRefusal}, class)
+}
+
 func mustHold(t *testing.T, s cascade.State, e cascade.Event, d cascade.Decision) {
 	t.Helper()
 	about := fmt.Sprintf("%+v %+v -> %+v", s, e, d)
@@ -196,7 +207,10 @@ func mustHold(t *testing.T, s cascade.State, e cascade.Event, d cascade.Decision
 	require.Less(t, next.Stage, s.Stages, about)
 	require.LessOrEqual(t, next.Sideways, s.Fallbacks, about)
 	require.LessOrEqual(t, next.Attempts, s.MaxAttempts, about)
-	require.LessOrEqual(t, next.ModelAttempts, cascade.MaxModelAttempts, about)
+	require.LessOrEqual(t, next.ModelAttempts, s.MaxAttempts, about)
+	if d.Action == cascade.Escalate {
+		require.True(t, answerFailed(e.Failure), "only an answer that is no good leads to a dearer model: %s", about)
+	}
 	if d.Action == cascade.Wait {
 		require.False(t, d.Counted, about)
 		require.True(t, d.NotBefore.After(s.Now), about)

@@ -130,7 +130,6 @@ func TestDocs_Ceilings(t *testing.T) {
 	t.Parallel()
 	page := statesPage(t)
 	for _, row := range []string{
-		"| `MaxModelAttempts` | " + strconv.Itoa(cascade.MaxModelAttempts) + " |",
 		"| `BackoffBase` | " + short(cascade.BackoffBase) + " |",
 		"| `BackoffCap` | " + short(cascade.BackoffCap) + " |",
 		"| `HardWait` | " + short(cascade.HardWait) + " |",
