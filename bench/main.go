@@ -81,7 +81,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	only := flags.String("only", strings.Join(variantNames(), ","), "which variants to measure, separated by commas")
 	flags.IntVar(&o.rounds, "rounds", defaultRounds, "how often each variant is measured, interleaved")
-	flags.IntVar(&o.tasks, "tasks", defaultTasks, "tasks of weir and jobs of River in a round; naive gets a tenth")
+	flags.IntVar(&o.tasks, "tasks", defaultTasks, "tasks of weir in a round; River gets three times as many jobs, naive a tenth")
 	flags.StringVar(&o.json, "json", "", "write the figures as JSON to this file; - is stdout, instead of the table")
 	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write a CPU profile of weir's process in the last round to this file")
 	flags.IntVar(&o.statements, "statements", 0, "show this many of weir's costliest statements (slows Postgres a little)")

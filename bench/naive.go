@@ -132,14 +132,14 @@ func (n *naive) startIngest(ctx context.Context, group *errgroup.Group) error {
 func (n *naive) ingest(ctx context.Context, messages jetstream.MessagesContext) error {
 	for {
 		m, err := messages.Next()
-		if errors.Is(err, jetstream.ErrMsgIteratorClosed) || ctx.Err() != nil {
-			return nil
+		if err == nil {
+			err = n.take(ctx, m)
+		}
+		if done := ctx.Err() != nil || errors.Is(err, jetstream.ErrMsgIteratorClosed); done {
+			return nil // what fails because the bench is done with this process is no mistake
 		}
 		if err != nil {
-			return fmt.Errorf("next task: %w", err)
-		}
-		if err := n.take(ctx, m); err != nil {
-			return err
+			return fmt.Errorf("take task: %w", err)
 		}
 	}
 }

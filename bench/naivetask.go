@@ -43,9 +43,6 @@ func (n *naive) take(ctx context.Context, m jetstream.Msg) error {
 		return err
 	})
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
 		return fmt.Errorf("store task: %w", err)
 	}
 	return m.Ack()

@@ -29,7 +29,7 @@ func spawn(ctx context.Context, role string, s spec, stderr io.Writer) (*process
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, roleFlag, role) //nolint:gosec // this very program
+	cmd := exec.CommandContext(ctx, self, roleFlag, role)
 	cmd.Stderr, cmd.WaitDelay = stderr, stopGrace
 	p := &process{role: role, cmd: cmd}
 	if p.stdin, err = cmd.StdinPipe(); err != nil {

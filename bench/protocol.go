@@ -9,10 +9,16 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"time"
 )
 
 // roleFlag starts this program as one of the measured processes instead of as the bench.
 const roleFlag = "--role"
+
+// gcPercent is GOGC of every process but NATS: weir's own setting, see gc.go of the weir command. The others, the naive
+// pipeline and River among them, get the same.
+const gcPercent = 400
 
 // The roles. Each is a process of its own, as it would be in production, so that their CPU time can be told apart.
 const (
@@ -85,6 +91,8 @@ func serve(role string, stdin io.Reader, stdout, stderr io.Writer) error {
 	go func() {
 		defer cancel()
 		defer close(requests)
+		// a part that waits for others, which are gone as well when the bench was killed, is not waited for
+		defer time.AfterFunc(stopGrace, func() { os.Exit(1) })
 		for lines.Scan() {
 			var r request
 			if json.Unmarshal(lines.Bytes(), &r) != nil {
@@ -93,6 +101,9 @@ func serve(role string, stdin io.Reader, stdout, stderr io.Writer) error {
 			requests <- r
 		}
 	}()
+	if role != roleNATS && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	roles := map[string]func(context.Context, *peer) error{
 		roleNATS: serveNATS, roleModel: serveModel, roleLoad: serveLoad, roleWeir: serveWeir, roleNaive: serveNaive,
 		roleRiver: serveRiver,

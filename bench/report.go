@@ -76,7 +76,7 @@ func (r *report) write(jsonFile string, stdout io.Writer) error {
 		return err
 	}
 	if jsonFile != "" {
-		if err := os.WriteFile(jsonFile, data, 0o600); err != nil {
+		if err := os.WriteFile(jsonFile, data, 0o600); err != nil { //nolint:gosec // the file that the flag names
 			return fmt.Errorf("write report: %w", err)
 		}
 	}

@@ -94,7 +94,7 @@ func insertNoops(ctx context.Context, client *river.Client[pgx.Tx], jobs int) er
 // awaitNoops measures from the first completion to the last, as River's own bench does.
 func awaitNoops(ctx context.Context, completed <-chan *river.Event, jobs int) (float64, error) {
 	var first time.Time
-	for done := 0; done < jobs; done++ {
+	for done := range jobs {
 		select {
 		case <-completed:
 			if done == 0 {

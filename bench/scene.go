@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
+	"os"
 	"slices"
 )
 
 // scene is the processes of one round.
 type scene struct {
-	postgres  int // its process number
+	postgres  int    // its process number
+	dir       string // of NATS
 	logLevel  slog.Level
 	stderr    io.Writer
 	processes []*process
@@ -34,20 +35,23 @@ type sample struct {
 // open starts what a variant needs: for River only itself, for the pipelines NATS, the models and the load as well.
 func (b *bench) open(ctx context.Context, v variant, db *database) (*scene, error) {
 	s := &scene{postgres: b.cluster.server.Pid(), logLevel: b.options.level(), stderr: b.stderr}
-	err := s.start(ctx, v, db, filepath.Join(b.dir, "nats_"+db.name))
-	if err != nil {
+	var err error
+	if s.dir, err = os.MkdirTemp(b.dir, "nats-"); err != nil { // a round that is repeated must not find the old streams
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
+	if err = s.start(ctx, v, db); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *scene) start(ctx context.Context, v variant, db *database, dir string) (err error) {
+func (s *scene) start(ctx context.Context, v variant, db *database) (err error) {
 	if v.role == roleRiver {
 		s.worker, err = s.spawn(ctx, v.role, spec{DSN: db.dsn})
 		s.driver = s.worker
 		return err
 	}
-	nats, err := s.spawn(ctx, roleNATS, spec{Dir: dir})
+	nats, err := s.spawn(ctx, roleNATS, spec{Dir: s.dir})
 	if err != nil {
 		return err
 	}
@@ -109,5 +113,5 @@ func (s *scene) close() error {
 	for _, p := range slices.Backward(s.processes) {
 		errs = append(errs, p.stop())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }

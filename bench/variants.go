@@ -12,6 +12,12 @@ import (
 
 const (
 	leastTasks = 1_000
+	// noisyCores is from how much CPU time of others on, in cores, a round is measured again, noisyTries times at most.
+	noisyCores = 0.15
+	noisyTries = 3
+	// riverShare is by how much more jobs River gets, so that it too works for seconds: in a short run the jobs that are
+	// completed before the first completion is told of would count for nothing in time.
+	riverShare = 3
 	// naiveShare is by how much fewer tasks the naive pipeline gets: it is that much slower, and as long is enough.
 	naiveShare = 10
 	// warmShare is the part of a round's tasks that runs before the clock starts. Caches, connections and prepared
@@ -33,14 +39,19 @@ type variant struct {
 func variantNames() []string { return []string{"river", "naive", "weir"} }
 
 func variants() map[string]variant {
-	all := func(o options) int { return o.tasks }
 	return map[string]variant{
-		"river": {name: "river", role: roleRiver, tasks: all, verify: riverVerify},
+		"river": {
+			name: "river", role: roleRiver, verify: riverVerify,
+			tasks: func(o options) int { return o.tasks * riverShare },
+		},
 		"naive": {
 			name: "naive", role: roleNaive, schema: naiveSchema, verify: naiveVerify,
 			tasks: func(o options) int { return o.tasks / naiveShare },
 		},
-		"weir": {name: "weir", role: roleWeir, tasks: all, verify: weirVerify},
+		"weir": {
+			name: "weir", role: roleWeir, verify: weirVerify,
+			tasks: func(o options) int { return o.tasks },
+		},
 	}
 }
 
@@ -77,17 +88,35 @@ func measure(ctx context.Context, o options, stderr io.Writer) (r *report, err e
 			if !slices.Contains(o.only, name) {
 				continue
 			}
-			s, err := b.round(ctx, variants()[name], round)
+			s, err := b.quietRound(ctx, variants()[name], round)
 			if err != nil {
 				return nil, fmt.Errorf("round %d of %s: %w", round+1, name, err)
 			}
 			r.samples[name] = append(r.samples[name], s)
-			_, _ = fmt.Fprintf(stderr, "round %d %-6s %8.0f/s  (%d in %.2f s, others used %.2f cores)\n",
-				round+1, name, s.PerSecond, s.Tasks, s.Seconds, s.OtherCores)
 		}
 	}
 	r.sum()
 	return r, nil
+}
+
+// quietRound measures a variant, again when something else kept the machine busy meanwhile, and returns the quietest.
+func (b *bench) quietRound(ctx context.Context, v variant, round int) (sample, error) {
+	var best sample
+	for try := range noisyTries {
+		s, err := b.round(ctx, v, round)
+		if err != nil {
+			return s, err
+		}
+		_, _ = fmt.Fprintf(b.stderr, "round %d %-6s %8.0f/s  (%d in %.2f s, others used %.2f cores)\n",
+			round+1, v.name, s.PerSecond, s.Tasks, s.Seconds, s.OtherCores)
+		if try == 0 || s.OtherCores < best.OtherCores {
+			best = s
+		}
+		if best.OtherCores <= noisyCores {
+			break
+		}
+	}
+	return best, nil
 }
 
 // round measures a variant once, on a database of its own.

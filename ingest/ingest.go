@@ -48,6 +48,10 @@ func Run(ctx context.Context, c Config) error {
 	if err := EnsureStreams(ctx, c.Stream, c.Streams); err != nil {
 		return err
 	}
+	if largest := c.Stream.Conn().MaxPayload(); largest < leastMessageBytes {
+		c.Logger.WarnContext(ctx, "the NATS server takes smaller messages than a task may be; raise its max_payload",
+			slog.Int64("max_payload", largest), slog.Int64("wanted", leastMessageBytes))
+	}
 	// The first tasks of a day without partitions would have to wait for maintenance. Postgres may be away, too: then they
 	// wait for it anyway.
 	if err := store.EnsurePartitions(ctx, c.Pool, c.Now()); err != nil {
@@ -74,10 +78,10 @@ func Run(ctx context.Context, c Config) error {
 	onOutcomes := &outcomes{pool: c.Pool, limits: limits, now: c.Now, logger: c.Logger}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return (&batcher{consumer: taskMessages, handle: onTasks.handle, logger: c.Logger}).run(ctx)
+		return newBatcher(c, taskMessages, onTasks.handle).run(ctx)
 	})
 	group.Go(func() error {
-		return (&batcher{consumer: outcomeMessages, handle: onOutcomes.handle, logger: c.Logger}).run(ctx)
+		return newBatcher(c, outcomeMessages, onOutcomes.handle).run(ctx)
 	})
 	group.Go(func() error {
 		(&purger{js: c.Stream, logger: c.Logger}).run(ctx)

@@ -29,6 +29,9 @@ const (
 	defaultMaxBytes     = 4 << 30
 	defaultMaxAge       = 7 * 24 * time.Hour
 	defaultMessageBytes = 8 << 20
+	// leastMessageBytes is the least that a stream's largest message has to be: a task of the default limit, or a result
+	// without its output, has to fit with its headers.
+	leastMessageBytes = task.DefaultPayloadBytes + overheadBytes
 	// dedupeWindow is JetStream's least. Its deduplication drops a message by its id alone, whatever its body says;
 	// weir's own is by key and body, in Postgres, for good.
 	dedupeWindow = 100 * time.Millisecond
@@ -114,6 +117,10 @@ func assertStream(got, want jetstream.StreamConfig) error {
 	refuse(got.MaxAge > 0 && got.MaxAge < 24*time.Hour, "keeps messages for less than a day")
 	refuse(got.PersistMode != jetstream.DefaultPersistMode, "persists asynchronously, which disables sync_interval: always")
 	refuse(got.Duplicates > 10*time.Second, "drops repeated ids for longer than 10 s, whatever their body; lower duplicate_window")
+	refuse(got.MaxMsgSize > 0 && got.MaxMsgSize < leastMessageBytes,
+		fmt.Sprintf("takes messages of %d bytes at most; raise max_msg_size to %d or more", got.MaxMsgSize, leastMessageBytes))
+	refuse(want.Discard == jetstream.DiscardOld && got.DiscardNewPerSubject,
+		"refuses the results of a full subject; set discard_new_per_subject to false")
 	refuse(got.Replicas < want.Replicas, fmt.Sprintf("has %d replicas, not %d", got.Replicas, want.Replicas))
 	return errors.Join(weak...)
 }

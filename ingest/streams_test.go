@@ -76,6 +76,10 @@ func TestEnsureStreams_RefusesAWeakStream(t *testing.T) {
 			c.MaxMsgsPerSubject, c.Discard = 1, jetstream.DiscardOld
 		}, ""},
 		{"Rollup", task.KindTasks, func(c *jetstream.StreamConfig) { c.AllowRollup = true }, "replace what is stored"},
+		{"SmallMessages", task.KindResults, func(c *jetstream.StreamConfig) { c.MaxMsgSize = 64 << 10 }, "raise max_msg_size"},
+		{"FullSubjectsOfResults", task.KindResults, func(c *jetstream.StreamConfig) {
+			c.MaxMsgsPerSubject, c.DiscardNewPerSubject = 1, true
+		}, "results of a full subject"},
 		{"NoAck", task.KindTasks, func(c *jetstream.StreamConfig) { c.NoAck, c.AllowAtomicPublish = true, false }, "acknowledges nothing"},
 	}
 	for _, tt := range tests {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirhq/weir/ingest"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
@@ -303,5 +304,32 @@ func TestRun_LargeEnvelopes(t *testing.T) {
 	require.Equal(t, []int{3, 1_500, 0, 0}, b.totals())
 	require.Zero(t, b.count(`(SELECT sum(payload_bytes) AS bytes, count(*) AS tasks FROM weir.tasks GROUP BY ingest_batch) s
 		WHERE bytes > 4 * 1024 * 1024 OR tasks > 500`), "transactions stay bounded")
+	b.check()
+}
+
+// A burst of envelopes takes longer than JetStream waits for an ack: they are taken in once all the same.
+func TestRun_ABurstLongerThanTheAckWaitIsNotDeliveredAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const envelopes = 6
+	for e := range envelopes {
+		members := make([]string, 450)
+		for i := range members {
+			members[i] = fmt.Sprintf(`{"id":"e%d-%d","input":%q}`, e, i, strings.Repeat("x", 10_000))
+		}
+		b.publish("triage", `{"tasks":[`+strings.Join(members, ",")+`]}`)
+	}
+	b.run(impatient, func(c *ingest.Config) {
+		c.Chaos = func(at string) {
+			if at == "fetched" {
+				<-time.After(1500 * time.Millisecond)
+			}
+		}
+	})
+	b.drained(task.StreamTasks)
+	require.Equal(t, []int{envelopes, 450 * envelopes, 0, 0}, b.totals(), "messages, tasks, duplicates, dead letters")
+	c, err := b.js.Consumer(t.Context(), task.StreamTasks, "weir-ingest")
+	require.NoError(t, err)
+	require.EqualValues(t, envelopes, c.CachedInfo().Delivered.Consumer, "each was delivered once")
 	b.check()
 }

@@ -72,7 +72,8 @@ CREATE INDEX tasks_parked ON weir.tasks (not_before) WHERE state = 'parked';
 CREATE INDEX tasks_released ON weir.tasks (bundle_id) INCLUDE (model) WHERE state = 'released';
 CREATE INDEX tasks_deadline ON weir.tasks (deadline)
     WHERE deadline IS NOT NULL AND state IN ('queued', 'ready', 'parked');
-CREATE INDEX tasks_batch ON weir.tasks (batch, tenant) WHERE batch IS NOT NULL;
+-- progress, results and selections of a batch label; the id lets results be read page by page.
+CREATE INDEX tasks_batch ON weir.tasks (batch, tenant, id) WHERE batch IS NOT NULL;
 
 -- What was ever accepted: the deduplication that JetStream's short window cannot give.
 CREATE TABLE weir.task_keys (

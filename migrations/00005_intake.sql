@@ -49,7 +49,8 @@ CREATE TABLE weir.outcomes (
 );
 -- the last outcome of a task wins
 CREATE INDEX outcomes_task ON weir.outcomes (task_id, at DESC, id DESC) WHERE task_id IS NOT NULL;
-CREATE INDEX outcomes_unjoined ON weir.outcomes (id) WHERE task_id IS NULL;
+-- fresh ones are tried often, old ones seldom
+CREATE INDEX outcomes_unjoined ON weir.outcomes (received_at) WHERE task_id IS NULL;
 
 -- +goose Down
 DROP TABLE weir.outcomes, weir.dead_letters, weir.ingest_batches;

@@ -95,7 +95,7 @@ func TestRecorder_ThePaidAnswersOutliveTheProcess(t *testing.T) {
 	server.Start(t)
 	next, err := store.NewSpool(dir, id())
 	require.NoError(t, err)
-	n, err := next.Replay(t.Context(), b.pool)
+	n, err := next.Replay(t.Context(), b.pool, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, "succeeded", b.task(c.task).State)

@@ -61,15 +61,20 @@ func DataError(err error) bool {
 }
 
 // Retryable reports whether the same transaction may succeed later: the connection broke (also before an answer to a
-// commit, which leaves its end unknown), a serialization failure or deadlock, too few resources, a server going down, a
-// partition that is yet to be made.
+// commit, which leaves its end unknown), a serialization failure, deadlock or lock timeout, too few resources, a server
+// that goes down, is a standby, breaks inside or cannot reach its disk, a transaction that stood idle for too long, a
+// cached statement that a migration has outdated, a partition that is yet to be made.
 func Retryable(err error) bool {
 	code := sqlState(err)
 	if code == "" {
 		return err != nil && !errors.Is(err, context.Canceled)
 	}
+	switch code {
+	case "0A000", "25006", "25P03", "55P03":
+		return true
+	}
 	switch code[:2] {
-	case "08", "40", "53", "57":
+	case "08", "40", "53", "57", "58", "XX":
 		return true
 	}
 	return missingPartition(err)

@@ -46,7 +46,7 @@ func TestInsertDeadLetters(t *testing.T) {
 		got := b.task(refused.Refusal.TaskID)
 		require.Equal(t, "refused", got.State)
 		require.Equal(t, "priority is 9", *got.Reason)
-		results, err := store.Unpublished(t.Context(), b.pool, 0, 10)
+		results, err := store.Unpublished(t.Context(), b.pool, 0, store.ResultPosition{}, 10)
 		require.NoError(t, err)
 		require.Len(t, results, 1)
 		result := results[0].Result()

@@ -142,8 +142,8 @@ type Bundle struct {
 }
 
 // Release puts ready tasks into bundles: the fence is written here. Tasks that are no longer ready are skipped; bundles
-// that end up empty are not stored. It returns the ids of the stored bundles.
-func Release(ctx context.Context, db DB, now time.Time, bundles []Bundle) ([]uuid.UUID, error) {
+// that end up empty are not stored. It returns how many tasks each stored bundle holds.
+func Release(ctx context.Context, db DB, now time.Time, bundles []Bundle) (map[uuid.UUID]int, error) {
 	var ids, of []uuid.UUID
 	for _, b := range bundles {
 		for _, id := range b.TaskIDs {
@@ -180,29 +180,28 @@ func Release(ctx context.Context, db DB, now time.Time, bundles []Bundle) ([]uui
 	if err != nil {
 		return nil, fmt.Errorf("release tasks: %w", err)
 	}
-	return insertBundles(ctx, db, now, bundles, sizes)
+	if err := insertBundles(ctx, db, now, bundles, sizes); err != nil {
+		return nil, err
+	}
+	return sizes, nil
 }
 
-func insertBundles(
-	ctx context.Context, db DB, now time.Time, bundles []Bundle, sizes map[uuid.UUID]int,
-) ([]uuid.UUID, error) {
-	stored := make([]uuid.UUID, 0, len(sizes))
+func insertBundles(ctx context.Context, db DB, now time.Time, bundles []Bundle, sizes map[uuid.UUID]int) error {
 	var rows [][]any
 	for _, b := range bundles {
 		if sizes[b.ID] == 0 {
 			continue
 		}
-		stored = append(stored, b.ID)
 		rows = append(rows, []any{b.ID, b.Feature, b.Provider, b.Model, b.Stage, b.Lane, sizes[b.ID], now})
 	}
 	if len(rows) == 0 {
-		return nil, nil
+		return nil
 	}
 	columns := []string{"id", "feature", "provider", "model", "stage", "lane", "tasks", "created_at"}
 	if _, err := db.CopyFrom(ctx, pgx.Identifier{"weir", "bundles"}, columns, pgx.CopyFromRows(rows)); err != nil {
-		return nil, fmt.Errorf("copy bundles: %w", err)
+		return fmt.Errorf("copy bundles: %w", err)
 	}
-	return stored, nil
+	return nil
 }
 
 // SaveDeficits keeps what the dispatcher owes to the lines that had to wait and forgets all others.

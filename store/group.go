@@ -40,6 +40,8 @@ type group[T, R any] struct {
 	patience time.Duration
 	// giveUp ends the retries of a group after this long; 0 means never.
 	giveUp time.Duration
+	// stubborn tries again after every error that is not the data's fault, also one that is not known to heal.
+	stubborn bool
 	// away is called with what is waiting, again and again, while Postgres is away; nil for nothing.
 	away func(since time.Duration, items []T)
 	wg   sync.WaitGroup
@@ -111,7 +113,7 @@ func (g *group[T, R]) work(ctx context.Context, entries []entry[T, R]) {
 			since = began
 		}
 		away := time.Since(since)
-		if rest := chunk[done:]; ctx.Err() != nil || !Retryable(err) || (g.giveUp > 0 && away >= g.giveUp) {
+		if rest := chunk[done:]; ctx.Err() != nil || !g.again(err) || (g.giveUp > 0 && away >= g.giveUp) {
 			g.report(SpoolAfter, rest) // nobody comes back to them in this process
 			fail(rest, err)
 			entries = entries[len(rest):]
@@ -122,6 +124,8 @@ func (g *group[T, R]) work(ctx context.Context, entries []entry[T, R]) {
 		entries = g.keep(entries, time.Since(since))
 	}
 }
+
+func (g *group[T, R]) again(err error) bool { return g.stubborn || Retryable(err) }
 
 // chunkOf is what one transaction takes of entries: at least one.
 func chunkOf[T, R any](entries []entry[T, R]) []entry[T, R] {

@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,9 +56,11 @@ func TestStaleBatches(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	insert := func(age time.Duration) (batch, taskID uuid.UUID) {
-		n := b.newTask()
+		at := time.Now().Add(-age)
+		accepted := func(n *store.NewTask) { n.ID = id7(at) }
+		n := b.newTask(accepted)
 		batch = id()
-		_, err := store.InsertTasks(t.Context(), b.pool, batch, time.Now().Add(-age), []store.NewTask{n, b.newTask()})
+		_, err := store.InsertTasks(t.Context(), b.pool, batch, at, []store.NewTask{n, b.newTask(accepted)})
 		require.NoError(t, err)
 		return batch, n.ID
 	}
@@ -91,6 +95,12 @@ func TestRequeue(t *testing.T) {
 	n, err := store.Requeue(t.Context(), b.pool, []string{miniModel, midModel}, 2)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, n)
+	n, err = store.Requeue(t.Context(), b.pool, []string{miniModel, midModel}, 10)
+	require.NoError(t, err)
+	require.Zero(t, n, "a parked task waits for its time")
+	b.exec(`UPDATE weir.tasks SET not_before = now() WHERE id = $1`, parked.task)
+	_, err = store.Unpark(t.Context(), b.pool, 10)
+	require.NoError(t, err)
 	n, err = store.Requeue(t.Context(), b.pool, []string{miniModel, midModel}, 10)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
@@ -156,12 +166,16 @@ func TestExpireTexts(t *testing.T) {
 	working := b.newTask(func(n *store.NewTask) { n.ID = id7(now.AddDate(0, 0, -3)) })
 	b.offer(working)
 
-	n, err := store.ExpireTexts(t.Context(), b.pool, "triage", now.AddDate(0, 0, -2), 2)
+	first := slices.MinFunc(slices.Concat(old, other, []uuid.UUID{working.ID}), compareIDs)
+	next, err := store.ExpireTexts(t.Context(), b.pool, "triage", now.AddDate(0, 0, -2), uuid.Nil, 1)
 	require.NoError(t, err)
-	require.EqualValues(t, 2, n, "as many as the limit allows")
-	n, err = store.ExpireTexts(t.Context(), b.pool, "triage", now.AddDate(0, 0, -2), 100)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, n)
+	require.Equal(t, first, next, "a page is looked at from the oldest on")
+	pages := 0
+	for next = uuid.Nil; pages == 0 || next != uuid.Nil; pages++ {
+		next, err = store.ExpireTexts(t.Context(), b.pool, "triage", now.AddDate(0, 0, -2), next, 2)
+		require.NoError(t, err)
+	}
+	require.Greater(t, pages, 1)
 
 	for _, table := range []string{"weir.payloads", "weir.outputs"} {
 		require.Zero(t, b.count(table+" WHERE task_id = ANY ($1)", old))
@@ -169,10 +183,78 @@ func TestExpireTexts(t *testing.T) {
 	}
 	require.Equal(t, 1, b.count("weir.payloads WHERE task_id = $1", working.ID))
 	require.Equal(t, 6, b.count("weir.tasks"), "the ledger stays")
-	results, err := store.Unpublished(t.Context(), b.pool, 0, 10)
+	results, err := store.Unpublished(t.Context(), b.pool, 0, store.ResultPosition{}, 10)
 	require.NoError(t, err)
 	require.Len(t, results, 5, "and a result without its text is still one")
 	ledgertest.Check(t, b.pool)
+}
+
+func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
+
+func TestExpireTexts_WaitsForNobody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	now := time.Now()
+	old := b.answeredAt(now.AddDate(0, 0, -3), "triage", 2)
+	other, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = other.Rollback(t.Context()) }()
+	_, err = other.Exec(t.Context(), `DELETE FROM weir.payloads WHERE task_id = $1`, old[0])
+	require.NoError(t, err)
+
+	next, err := store.ExpireTexts(t.Context(), b.pool, "triage", now, uuid.Nil, 100)
+	require.NoError(t, err)
+	require.Equal(t, uuid.Nil, next)
+
+	require.Zero(t, b.count("weir.payloads WHERE task_id = $1", old[1]))
+	require.Equal(t, 1, b.count("weir.outputs WHERE task_id = $1", old[0]), "that one is the other's")
+}
+
+func TestForgetBundles(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	past := time.Now().AddDate(0, 0, -40)
+	release := func(at time.Time, ids ...uuid.UUID) uuid.UUID {
+		bundle := store.Bundle{ID: id7(at), Feature: "triage", Provider: "acme-ai", Model: miniModel, Lane: "now", TaskIDs: ids}
+		_, err := store.Release(t.Context(), b.pool, at, []store.Bundle{bundle})
+		require.NoError(t, err)
+		return bundle.ID
+	}
+	for range 3 {
+		ended := b.ready(1)[0]
+		b.settle(b.begin(release(past, ended), ended)[0].accepted())
+	}
+	held, young := release(past, b.ready(1)...), b.ready(1)[0]
+	b.settle(b.begin(release(time.Now(), young), young)[0].accepted())
+
+	n, err := store.ForgetBundles(t.Context(), b.pool, time.Now().AddDate(0, 0, -30), 2)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n, "as many as the limit allows")
+	n, err = store.ForgetBundles(t.Context(), b.pool, time.Now().AddDate(0, 0, -30), 2)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+
+	require.Equal(t, 2, b.count("weir.bundles"))
+	require.Equal(t, 1, b.count("weir.bundles WHERE id = $1", held), "its task is still in it")
+	ledgertest.Check(t, b.pool)
+}
+
+func TestForgetIngestBatches(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for seq, age := range []int{-40, -40, -40, -20} {
+		at := time.Now().AddDate(0, 0, age)
+		require.NoError(t, store.InsertIngestBatch(t.Context(), b.pool, at, store.IngestBatch{
+			ID: id7(at), Stream: "WEIR_TASKS", Seqs: []uint64{uint64(seq + 1)}, Messages: 1,
+		}))
+	}
+	for _, want := range []int64{2, 1, 0} {
+		n, err := store.ForgetIngestBatches(t.Context(), b.pool, time.Now().AddDate(0, 0, -30), 2)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	require.Equal(t, 1, b.count("weir.ingest_batches WHERE last_seq = 4"))
+	require.Equal(t, 1, b.count("weir.ingest_batches"))
 }
 
 func TestDropTexts(t *testing.T) {

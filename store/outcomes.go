@@ -60,20 +60,21 @@ func InsertOutcomes(ctx context.Context, db DB, now time.Time, outcomes []NewOut
 	return nil
 }
 
-// JoinOutcomes gives waiting outcomes the task that has appeared since, at most limit of them, and returns how many.
-func JoinOutcomes(ctx context.Context, db DB, limit int) (int64, error) {
+// JoinOutcomes gives waiting outcomes that were received since an instant the task that has appeared by now, at most
+// limit of them, and returns how many (index outcomes_unjoined).
+func JoinOutcomes(ctx context.Context, db DB, since time.Time, limit int) (int64, error) {
 	tag, err := db.Exec(ctx, `
 		WITH waiting AS (
 		    SELECT o.id, coalesce(t.id, k.task_id) AS task_id
 		    FROM weir.outcomes o
 		    LEFT JOIN weir.tasks t ON t.id = o.reported_id AND t.tenant = o.tenant
 		    LEFT JOIN weir.task_keys k ON k.tenant = o.tenant AND k.key = o.key AND o.reported_id IS NULL
-		    WHERE o.task_id IS NULL AND coalesce(t.id, k.task_id) IS NOT NULL
+		    WHERE o.task_id IS NULL AND o.received_at >= @since AND coalesce(t.id, k.task_id) IS NOT NULL
 		    LIMIT @limit)
 		UPDATE weir.outcomes o
 		SET task_id = w.task_id
 		FROM waiting w
-		WHERE o.id = w.id`, pgx.NamedArgs{"limit": limit})
+		WHERE o.id = w.id`, pgx.NamedArgs{"since": since, "limit": limit})
 	if err != nil {
 		return 0, fmt.Errorf("join outcomes: %w", err)
 	}

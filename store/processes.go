@@ -11,7 +11,8 @@ import (
 )
 
 // ErrReaped says that the others have given this process up: its work is theirs now.
-var ErrReaped = errors.New("this process was silent for longer than its lease and has been given up by the others")
+var ErrReaped = errors.New("this process was silent for longer than its lease and has been given up by the others: " +
+	"start it again; its unfinished tasks go on elsewhere")
 
 // Process is one running weir.
 type Process struct {
@@ -54,12 +55,13 @@ func Deregister(ctx context.Context, db DB, id uuid.UUID) error {
 }
 
 // DeadProcesses takes the processes that were silent for longer than the lease, and the owners of open attempts that
-// have no process: one that was given up may have started a last attempt. Another reaper's are skipped.
-func DeadProcesses(ctx context.Context, tx DB, lease time.Duration) ([]uuid.UUID, error) {
+// have no process: one that was given up may have started a last attempt. Another reaper's are skipped, and so is self:
+// whoever asks is alive.
+func DeadProcesses(ctx context.Context, tx DB, self uuid.UUID, lease time.Duration) ([]uuid.UUID, error) {
 	rows, err := tx.Query(ctx, `
 		WITH silent AS (
 		    SELECT id FROM weir.processes
-		    WHERE beat_at < now() - @lease * interval '1 ms'
+		    WHERE beat_at < now() - @lease * interval '1 ms' AND id <> @self
 		    FOR UPDATE SKIP LOCKED),
 		removed AS (
 		    DELETE FROM weir.processes p USING silent s WHERE p.id = s.id),
@@ -68,9 +70,10 @@ func DeadProcesses(ctx context.Context, tx DB, lease time.Duration) ([]uuid.UUID
 		    FROM weir.attempts a
 		    WHERE a.state = 'in_flight'
 		      AND a.started_at < now() - @lease * interval '1 ms'
+		      AND a.owner <> @self
 		      AND NOT EXISTS (SELECT FROM weir.processes p WHERE p.id = a.owner))
 		SELECT id FROM silent UNION SELECT id FROM orphaned`,
-		pgx.NamedArgs{"lease": millis(lease)})
+		pgx.NamedArgs{"lease": millis(lease), "self": self})
 	if err != nil {
 		return nil, fmt.Errorf("find dead processes: %w", err)
 	}
@@ -79,6 +82,22 @@ func DeadProcesses(ctx context.Context, tx DB, lease time.Duration) ([]uuid.UUID
 		return nil, fmt.Errorf("find dead processes: %w", err)
 	}
 	return ids, nil
+}
+
+// LockTasks locks the given tasks and those that bundles hold in the order of their ids, the order of every statement
+// that locks several: a transaction that changes them in more than one step takes them all first.
+func LockTasks(ctx context.Context, tx DB, tasks, bundles []uuid.UUID) error {
+	_, err := tx.Exec(ctx, `
+		SELECT FROM weir.tasks
+		WHERE id IN (SELECT unnest(@tasks::uuid[])
+		             UNION
+		             SELECT id FROM weir.tasks WHERE state = 'released' AND bundle_id = ANY (@bundles::uuid[]))
+		ORDER BY id
+		FOR NO KEY UPDATE`, pgx.NamedArgs{"tasks": idArray(tasks), "bundles": idArray(bundles)})
+	if err != nil {
+		return fmt.Errorf("lock tasks: %w", err)
+	}
+	return nil
 }
 
 // BundlesOf returns the bundles of dead owners that still hold released tasks.

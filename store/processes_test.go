@@ -20,7 +20,7 @@ func (b *testBundle) dead() []uuid.UUID {
 	var dead []uuid.UUID
 	require.NoError(b.tb, pgx.BeginFunc(b.tb.Context(), b.pool, func(tx pgx.Tx) error {
 		var err error
-		dead, err = store.DeadProcesses(b.tb.Context(), tx, lease)
+		dead, err = store.DeadProcesses(b.tb.Context(), tx, uuid.Nil, lease)
 		return err
 	}))
 	return dead
@@ -86,7 +86,7 @@ func TestDeadProcesses(t *testing.T) {
 		other, err := b.pool.Begin(t.Context())
 		require.NoError(t, err)
 		defer func() { _ = other.Rollback(t.Context()) }()
-		dead, err := store.DeadProcesses(t.Context(), other, lease)
+		dead, err := store.DeadProcesses(t.Context(), other, uuid.Nil, lease)
 		require.NoError(t, err)
 		require.Equal(t, []uuid.UUID{silent}, dead)
 
@@ -127,7 +127,7 @@ func TestDeadProcesses_TheirWorkGoesOn(t *testing.T) {
 	b.silence(b.owner, time.Minute)
 
 	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
-		dead, err := store.DeadProcesses(t.Context(), tx, lease)
+		dead, err := store.DeadProcesses(t.Context(), tx, uuid.Nil, lease)
 		require.NoError(t, err)
 		require.Equal(t, []uuid.UUID{b.owner}, dead)
 		open, err := store.LostAttempts(t.Context(), tx, dead)

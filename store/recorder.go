@@ -21,6 +21,8 @@ type Recorder struct {
 	intents *group[Intent, bool]
 	settles *group[Settlement, *Settled]
 	stops   []func()
+	// Chaos is called with the name of each crash point; nil outside of crash tests. Set it before Start.
+	Chaos func(point string)
 }
 
 const (
@@ -36,6 +38,7 @@ func NewRecorder(pool *pgxpool.Pool, spool *Spool, logger *slog.Logger) *Recorde
 	r.intents = newGroup(r.commitIntents)
 	r.intents.giveUp, r.intents.patience = intentGiveUp, intentGiveUp
 	r.settles = newGroup(r.commitSettlements)
+	r.settles.stubborn = true // they are paid for: a missing right or table may come back too
 	return r
 }
 
@@ -52,12 +55,18 @@ func (r *Recorder) Start(ctx context.Context) {
 	r.stops = append(r.stops, r.intents.start(ctx), r.settles.start(ctx))
 }
 
-// Close ends the recorder. Every caller must have returned before.
+// Close ends the recorder and lets go of its spool. Every caller must have returned before.
 func (r *Recorder) Close() {
 	for _, stop := range r.stops {
 		stop()
 	}
 	r.stops = nil
+	if r.spool == nil {
+		return
+	}
+	if err := r.spool.Close(); err != nil {
+		r.logger.Warn("spool was not closed", slog.Any("err", err))
+	}
 }
 
 // Intent commits an attempt before its call leaves and reports whether the call may be made. An error means that nobody
@@ -71,7 +80,7 @@ func (r *Recorder) Intent(i Intent) (bool, error) {
 var ErrSettledBefore = errors.New("the attempt is not open")
 
 // Settle commits the end of an attempt. It returns when Postgres has it, however long Postgres is away. An error other
-// than ErrSettledBefore means that Postgres refuses the settlement itself.
+// than ErrSettledBefore means that Postgres refuses the settlement's data, or that the recorder was stopped.
 func (r *Recorder) Settle(s Settlement) (Settled, error) {
 	settled, err := r.settles.do(s, len(s.Output)+len(s.ToolCalls)+len(s.RawUsage))
 	if DataError(err) {
@@ -118,8 +127,11 @@ func (r *Recorder) commitIntents(ctx context.Context, items []Intent, again bool
 }
 
 func (r *Recorder) commitSettlements(ctx context.Context, items []Settlement, _ bool) ([]*Settled, error) {
-	settled, err := settleTx(ctx, r.pool, items)
+	settled, err := settleTxWith(ctx, r.pool, items, r.Chaos)
 	if err != nil {
+		if ctx.Err() == nil && !Retryable(err) && !DataError(err) { // it will not heal alone
+			r.logger.ErrorContext(ctx, "settlements wait for postgres to be repaired", slog.Any("err", err))
+		}
 		return nil, err
 	}
 	r.forget(items)
@@ -141,9 +153,19 @@ func (r *Recorder) forget(items []Settlement) {
 	}
 }
 
-func settleTx(ctx context.Context, pool *pgxpool.Pool, items []Settlement) (settled map[uuid.UUID]Settled, err error) {
+func settleTx(ctx context.Context, pool *pgxpool.Pool, items []Settlement) (map[uuid.UUID]Settled, error) {
+	return settleTxWith(ctx, pool, items, nil)
+}
+
+// settleTxWith is settleTx with a crash point before the commit.
+func settleTxWith(
+	ctx context.Context, pool *pgxpool.Pool, items []Settlement, chaos func(point string),
+) (settled map[uuid.UUID]Settled, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		settled, err = Settle(ctx, tx, items)
+		if err == nil && chaos != nil {
+			chaos("settle_in_tx")
+		}
 		return err
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -82,6 +83,27 @@ func TestRecorder(t *testing.T) {
 		require.NoError(t, err, "a settlement without any totals is still one")
 		require.Equal(t, store.Settled{}, settled)
 		require.Equal(t, store.StateReady, b.task(c.task).State)
+	})
+
+	t.Run("ASettlementWaitsForWhatMayHeal", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		c := b.called(1)[0]
+		dir := t.TempDir()
+		r := startRecorder(t, b.pool, newSpool(t, dir))
+		b.exec(`ALTER TABLE weir.results RENAME TO mislaid`)
+		settled := make(chan error, 1)
+		go func() {
+			_, err := r.Settle(c.accepted())
+			settled <- err
+		}()
+		require.Eventually(t, func() bool { return len(spoolFiles(t, dir)) == 1 }, 20*time.Second, 10*time.Millisecond,
+			"it is kept on disk meanwhile")
+		b.exec(`ALTER TABLE weir.mislaid RENAME TO results`)
+		require.NoError(t, <-settled)
+		require.Equal(t, "succeeded", b.task(c.task).State)
+		require.Empty(t, spoolFiles(t, dir))
+		ledgertest.Check(t, b.pool)
 	})
 
 	t.Run("ASecondSettlementIsToldSo", func(t *testing.T) {

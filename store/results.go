@@ -31,11 +31,24 @@ type ResultRow struct {
 	Output     []byte
 	ToolCalls  []byte
 	Body       []byte // the task; nil when its text has been deleted
+	CreatedAt  time.Time
+}
+
+// ResultPosition is a place in the order of Unpublished; the zero value is before all results.
+type ResultPosition struct {
+	CreatedAt time.Time
+	TaskID    uuid.UUID
+}
+
+// Position is the row's own.
+func (r *ResultRow) Position() ResultPosition {
+	return ResultPosition{CreatedAt: r.CreatedAt, TaskID: r.TaskID}
 }
 
 const resultColumns = `
 	SELECT t.id, r.id, t.tenant, t.feature, t.key, r.status, r.reason, t.class, a.model, t.attempts, t.cost_pusd,
-	       t.cost_high_pusd, t.batch, t.accepted_at, t.finished_at, o.output, o.tool_calls, p.body
+	       t.cost_high_pusd, t.batch, t.accepted_at, t.finished_at, o.output, o.tool_calls, p.body,
+	       r.created_at
 	FROM weir.results r
 	JOIN weir.tasks t ON t.id = r.task_id
 	LEFT JOIN weir.attempts a ON a.task_id = r.task_id AND a.id = r.attempt_id
@@ -43,13 +56,17 @@ const resultColumns = `
 	LEFT JOIN weir.payloads p ON p.task_id = r.task_id`
 
 // Unpublished reads results that were written before the given age and are not published yet, the oldest first (index
-// results_unpublished). In normal operation results are published from memory and this finds nothing.
-func Unpublished(ctx context.Context, db DB, age time.Duration, limit int) ([]ResultRow, error) {
+// results_unpublished), from behind a position: a page that stays unpublished must not hide the next one. In normal
+// operation results are published from memory and this finds nothing.
+func Unpublished(ctx context.Context, db DB, age time.Duration, behind ResultPosition, limit int) ([]ResultRow, error) {
 	rows, err := db.Query(ctx, resultColumns+`
 		WHERE r.published_at IS NULL
 		  AND r.created_at <= CASE WHEN @age::bigint > 0 THEN now() - @age * interval '1 ms' ELSE 'infinity' END
-		ORDER BY r.created_at
-		LIMIT @limit`, pgx.NamedArgs{"age": millis(age), "limit": limit})
+		  AND (r.created_at, r.task_id) > (@behind::timestamptz, @task::uuid)
+		ORDER BY r.created_at, r.task_id
+		LIMIT @limit`, pgx.NamedArgs{
+		"age": millis(age), "behind": behind.CreatedAt, "task": behind.TaskID, "limit": limit,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read unpublished results: %w", err)
 	}

@@ -23,7 +23,7 @@ func TestUnpublished(t *testing.T) {
 		b.settle(c.accepted(func(s *store.Settlement) { s.FinishedAt = now.Add(-ages[i]) }))
 	}
 	read := func(age time.Duration, limit int) []uuid.UUID {
-		rows, err := store.Unpublished(t.Context(), b.pool, age, limit)
+		rows, err := store.Unpublished(t.Context(), b.pool, age, store.ResultPosition{}, limit)
 		require.NoError(t, err)
 		ids := make([]uuid.UUID, len(rows))
 		for i, r := range rows {
@@ -35,6 +35,11 @@ func TestUnpublished(t *testing.T) {
 	require.Equal(t, []uuid.UUID{oldest, older, old}, read(30*time.Second, 10), "the oldest first")
 	require.Equal(t, []uuid.UUID{oldest, older}, read(90*time.Second, 10))
 	require.Equal(t, []uuid.UUID{oldest}, read(30*time.Second, 1))
+	page, err := store.Unpublished(t.Context(), b.pool, 30*time.Second, store.ResultPosition{}, 1)
+	require.NoError(t, err)
+	page, err = store.Unpublished(t.Context(), b.pool, 30*time.Second, page[0].Position(), 1)
+	require.NoError(t, err)
+	require.Equal(t, older, page[0].TaskID, "a page goes on behind the one before it")
 	require.Equal(t, []uuid.UUID{oldest, older, old, young}, read(0, 10),
 		"whoever asks for all gets all, also from a worker whose clock is ahead of the database's")
 
@@ -61,7 +66,7 @@ func TestResultRow_Result(t *testing.T) {
 	b.settle(s)
 
 	read := func() task.Result {
-		rows, err := store.Unpublished(t.Context(), b.pool, 0, 10)
+		rows, err := store.Unpublished(t.Context(), b.pool, 0, store.ResultPosition{}, 10)
 		require.NoError(t, err)
 		require.Len(t, rows, 1)
 		return rows[0].Result()

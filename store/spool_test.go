@@ -1,8 +1,11 @@
 package store_test
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,9 +24,17 @@ func newSpool(tb testing.TB, dir string) *store.Spool {
 	return spool
 }
 
+// keep leaves settlements as a process that has ended does.
+func keep(tb testing.TB, dir string, settlements ...store.Settlement) {
+	tb.Helper()
+	spool := newSpool(tb, dir)
+	require.NoError(tb, spool.Keep(settlements))
+	require.NoError(tb, spool.Close())
+}
+
 func replay(tb testing.TB, dir string, b *testBundle) int {
 	tb.Helper()
-	n, err := newSpool(tb, dir).Replay(tb.Context(), b.pool)
+	n, err := newSpool(tb, dir).Replay(tb.Context(), b.pool, slog.New(slog.DiscardHandler))
 	require.NoError(tb, err)
 	return n
 }
@@ -40,7 +51,7 @@ func TestSpool_KeepsEveryField(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "when missing")
 	// an answer without words is not the same as none
 	wordless := calls[1].accepted(func(s *store.Settlement) { s.Output = []byte{} })
-	require.NoError(t, newSpool(t, dir).Keep([]store.Settlement{s, wordless, calls[2].errored()}))
+	keep(t, dir, s, wordless, calls[2].errored())
 
 	require.Equal(t, 3, replay(t, dir, b))
 
@@ -106,7 +117,7 @@ func TestSpool_Replay(t *testing.T) {
 		b := setup(t)
 		dir := t.TempDir()
 		c := b.called(1)[0]
-		require.NoError(t, newSpool(t, dir).Keep([]store.Settlement{c.accepted()}))
+		keep(t, dir, c.accepted())
 		file := spoolFiles(t, dir)[0]
 		data := mustRead(t, file)
 		require.Equal(t, 1, replay(t, dir, b))
@@ -126,7 +137,7 @@ func TestSpool_Replay(t *testing.T) {
 		b := setup(t)
 		dir := t.TempDir()
 		calls := b.called(2)
-		require.NoError(t, newSpool(t, dir).Keep([]store.Settlement{calls[0].accepted(), calls[1].accepted()}))
+		keep(t, dir, calls[0].accepted(), calls[1].accepted())
 		file := spoolFiles(t, dir)[0]
 		data := mustRead(t, file)
 		require.NoError(t, os.WriteFile(file, data[:len(data)-20], 0o600))
@@ -136,15 +147,71 @@ func TestSpool_Replay(t *testing.T) {
 		ledgertest.Check(t, b.pool)
 	})
 
-	t.Run("ABrokenLineIsAnError", func(t *testing.T) {
+	t.Run("ABrokenLineIsPutAside", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		dir := t.TempDir()
-		file := filepath.Join(dir, id().String()+".spool.jsonl")
-		require.NoError(t, os.WriteFile(file, []byte("not JSON\n"), 0o600))
-		_, err := newSpool(t, dir).Replay(t.Context(), b.pool)
-		require.ErrorContains(t, err, filepath.Base(file))
-		require.Len(t, spoolFiles(t, dir), 1, "somebody has to look at it")
+		calls := b.called(3)
+		keep(t, dir, calls[0].accepted(), calls[1].accepted())
+		file := spoolFiles(t, dir)[0]
+		broken := bytes.Replace(mustRead(t, file), []byte("\n"), []byte("\nnot JSON\n"), 1)
+		require.NoError(t, os.WriteFile(file, broken, 0o600))
+		keep(t, dir, calls[2].accepted())
+		var logged bytes.Buffer
+
+		n, err := newSpool(t, dir).Replay(t.Context(), b.pool, slog.New(slog.NewJSONHandler(&logged, nil)))
+
+		require.NoError(t, err, "the process starts")
+		require.Equal(t, 3, n)
+		require.Equal(t, 3, b.count("weir.results"), "nothing else is lost")
+		require.Empty(t, spoolFiles(t, dir))
+		require.Equal(t, broken, mustRead(t, file+".bad"), "somebody has to look at it")
+		require.Contains(t, logged.String(), filepath.Base(file)+".bad")
+		require.Contains(t, logged.String(), "line 2")
+		require.Equal(t, 1, strings.Count(logged.String(), "\n"), "the good file is no news")
+		require.Zero(t, replay(t, dir, b), "and it is not met again")
+		ledgertest.Check(t, b.pool)
+	})
+
+	t.Run("WhatIsRefusedEvenBareIsPutAside", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		dir := t.TempDir()
+		settlements := make([]store.Settlement, 5)
+		for i, c := range b.called(len(settlements)) {
+			settlements[i] = c.accepted()
+		}
+		negative := task.Pico(-1)
+		settlements[2].Cost = &negative
+		keep(t, dir, settlements...)
+		file := spoolFiles(t, dir)[0]
+
+		require.Equal(t, 5, replay(t, dir, b))
+
+		require.Equal(t, 4, b.count("weir.results"))
+		require.Empty(t, spoolFiles(t, dir))
+		require.Equal(t, 5, countLines(t, file+".bad"))
+		ledgertest.Check(t, b.pool)
+	})
+
+	t.Run("ALivingProcessKeepsItsOwn", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		dir := t.TempDir()
+		calls := b.called(2)
+		living := newSpool(t, dir)
+		require.NoError(t, living.Keep([]store.Settlement{calls[0].accepted()}))
+		keep(t, dir, calls[1].accepted())
+
+		require.Equal(t, 1, replay(t, dir, b))
+
+		require.Equal(t, []string{store.StateReleased, "succeeded"}, b.states(calls[0].task, calls[1].task))
+		require.Len(t, spoolFiles(t, dir), 1)
+		require.NoError(t, living.Close())
+		require.ErrorIs(t, living.Keep([]store.Settlement{calls[1].accepted()}), os.ErrClosed)
+		require.Equal(t, 1, replay(t, dir, b), "until it has ended")
+		require.Empty(t, spoolFiles(t, dir))
+		ledgertest.Check(t, b.pool)
 	})
 
 	t.Run("OfSeveralProcesses", func(t *testing.T) {
@@ -157,7 +224,7 @@ func TestSpool_Replay(t *testing.T) {
 			for i := range settlements {
 				settlements[i] = calls[start+i].accepted()
 			}
-			require.NoError(t, newSpool(t, dir).Keep(settlements))
+			keep(t, dir, settlements...)
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("not a spool"), 0o600))
 		require.Equal(t, 250, replay(t, dir, b))
@@ -170,7 +237,7 @@ func TestSpool_Replay(t *testing.T) {
 		b := setup(t)
 		dir := t.TempDir()
 		c := b.called(1)[0]
-		require.NoError(t, newSpool(t, dir).Keep([]store.Settlement{c.accepted()}))
+		keep(t, dir, c.accepted())
 		b.settle(c.lost())
 		require.Equal(t, 1, replay(t, dir, b))
 		got := b.task(c.task)
@@ -190,7 +257,7 @@ func TestSpool_Replay(t *testing.T) {
 		settlements[1].RawUsage = []byte(`{"in": 1`) // no JSON: it cannot even be written to the spool
 		settlements[3].RequestID = "poison"          // Postgres will refuse it
 		b.exec(`ALTER TABLE weir.attempts ADD CONSTRAINT poison_check CHECK (request_id <> 'poison')`)
-		require.NoError(t, newSpool(t, dir).Keep(settlements))
+		keep(t, dir, settlements...)
 		require.Equal(t, 5, replay(t, dir, b))
 		require.Equal(t, 5, b.count("weir.results WHERE status = 'succeeded'"))
 		require.Equal(t, 3, b.count("weir.attempts WHERE raw_usage IS NOT NULL"))

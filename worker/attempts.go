@@ -62,12 +62,20 @@ type attempt struct {
 // make makes the attempt of one member and settles it. Whatever goes wrong ends in the ledger; false says that even that
 // failed before there was an attempt, so that the member is still the bundle's. called is told when the call is over:
 // the settlement's wait for its commit needs no room among the provider's calls.
-func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member, called func()) bool {
+func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member, called func()) (made bool) {
+	var open *attempt // its intent may be in the ledger
+	defer func() {
+		if p := recover(); p != nil {
+			called()
+			made = a.salvage(ctx, bundle, m, open, p)
+		}
+	}()
 	at, ending := a.prepare(bundle, m)
 	if ending != nil {
 		return a.end(ctx, *ending)
 	}
 	a.chaos("before_intent")
+	open = at
 	allowed, err := a.recorder.Intent(at.intent(a.boot, a.catalog.Hash))
 	if err != nil {
 		a.logger.WarnContext(ctx, "intent was not committed", slog.String("task_id", m.TaskID.String()), slog.Any("err", err))
@@ -84,19 +92,50 @@ func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member, 
 	return true
 }
 
+// bugReason is what a task is told of a panic.
+const bugReason = "a bug of weir's, see its log"
+
+// salvage ends the attempt of a member whose way through weir panicked, and its task with it: one task never takes the
+// others' process down. open is nil when there is no intent yet.
+func (a *attempts) salvage(ctx context.Context, bundle uuid.UUID, m *store.Member, open *attempt, p any) bool {
+	a.panicked(ctx, m, p)
+	if open == nil {
+		return a.end(ctx, store.Ending{
+			TaskID: m.TaskID, ResultID: resultID(m), BundleID: bundle, Status: task.Failed, Reason: bugReason,
+		})
+	}
+	now := a.now()
+	a.settle(ctx, open, store.Settlement{
+		TaskID: m.TaskID, BundleID: bundle, AttemptID: open.id, State: store.AttemptClosed,
+		Verdict: store.VerdictErrored, Failure: task.FailInternal, Reason: bugReason, Counted: true,
+		PriceBook: a.bookHash, Latency: now.Sub(open.started), FinishedAt: now,
+		Next: store.Next{
+			State: string(task.Failed), Stage: m.Stage, Sideways: m.Sideways, Model: m.Model, ResultID: resultID(m),
+			Reason: bugReason,
+		},
+	})
+	return true
+}
+
+func (a *attempts) panicked(ctx context.Context, m *store.Member, p any) {
+	a.logger.ErrorContext(ctx, "attempt panicked", slog.String("task_id", m.TaskID.String()), slog.Any("panic", p),
+		slog.String("stack", string(debug.Stack())))
+}
+
 // call makes the call and turns whatever comes of it into a settlement, a panic included.
 func (a *attempts) call(ctx context.Context, at *attempt) (s store.Settlement) {
 	defer func() {
 		if p := recover(); p != nil {
-			a.logger.ErrorContext(ctx, "attempt panicked", slog.String("task_id", at.member.TaskID.String()),
-				slog.String("stack", string(debug.Stack())))
-			s = a.closed(at, &ended{failure: task.FailInternal, reason: "a bug of weir's, see its log", counted: true}, a.now())
+			a.panicked(ctx, at.member, p)
+			s = a.closed(at, &ended{failure: task.FailInternal, reason: bugReason, counted: true, own: true}, a.now())
 		}
 	}()
 	reply, err := a.providers[at.model.Provider].Do(ctx, at.request)
 	finished := a.now()
 	a.chaos("after_body")
-	return a.closed(at, a.judge(ctx, at, reply, err), finished)
+	judged := a.judge(ctx, at, reply, err)
+	a.chaos("after_validate")
+	return a.closed(at, judged, finished)
 }
 
 // prepare decodes the task and encodes its call. It gives an ending instead when no call can be made.
@@ -178,7 +217,7 @@ func (a *attempts) settle(ctx context.Context, at *attempt, s store.Settlement) 
 		// next run makes the attempt.
 		a.deliverer.Recover()
 	case err != nil:
-		a.logger.ErrorContext(ctx, "settlement was refused", slog.String("task_id", s.TaskID.String()),
+		a.logger.ErrorContext(ctx, "settlement was not committed", slog.String("task_id", s.TaskID.String()),
 			slog.String("attempt_id", s.AttemptID.String()), slog.Any("err", err))
 	case settled.Finished:
 		a.deliverer.Add(at.result(s, settled))

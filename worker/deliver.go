@@ -3,9 +3,11 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,10 +35,13 @@ const (
 	recoverAge = 10 * time.Second
 	// recoverPage is how many results recovery reads at once.
 	recoverPage = 500
-	// resultBytes is the largest result; the stream's message limit is 8 MiB, headers included.
+	// resultBytes is the largest result where neither the server nor the stream sets a lower limit.
 	resultBytes = 7 << 20
-	// publishTimeout bounds the publishing of one batch.
+	// headerBytes is what a message's headers may take of such a limit: its id and those of an atomic batch.
+	headerBytes = 512
+	// publishTimeout bounds each answer of the server, markTimeout the marking of one batch.
 	publishTimeout = 10 * time.Second
+	markTimeout    = 10 * time.Second
 )
 
 // deliverer publishes results: straight from memory after their commit, and from the ledger what a crash left behind.
@@ -49,6 +54,7 @@ type deliverer struct {
 	recover chan struct{}
 	chaos   func(point string)
 	age     time.Duration
+	largest atomic.Int64 // bytes of the stream's largest message; 0 while it is unknown or unlimited
 }
 
 // Add hands over a result whose commit is done. It does not wait: a result for which there is no room is recovered from
@@ -70,6 +76,7 @@ func (d *deliverer) Recover() {
 
 // run publishes until the context ends, then what is still queued.
 func (d *deliverer) run(ctx context.Context) {
+	d.measure(ctx)
 	var publishers sync.WaitGroup
 	publishers.Go(func() { d.runRecovery(ctx) })
 	for {
@@ -90,7 +97,9 @@ func (d *deliverer) flush(ctx context.Context) {
 		select {
 		case first := <-d.queue:
 			results, _ := d.collect(first)
-			d.publish(ctx, results)
+			if !d.publish(ctx, results) {
+				return
+			}
 		default:
 			return
 		}
@@ -134,36 +143,93 @@ func (d *deliverer) collect(first task.Result) ([]task.Result, int) {
 	return results, bytes
 }
 
-// publish sends results and marks them. A failure leaves them to recovery, which finds them by the missing mark.
-func (d *deliverer) publish(ctx context.Context, results []task.Result) bool {
-	messages, ids := make([]*nats.Msg, len(results)), make([]uuid.UUID, len(results))
-	for i, r := range results {
-		message, err := resultMessage(r)
-		if err != nil {
-			d.logger.ErrorContext(ctx, "result cannot be encoded", slog.String("task_id", r.TaskID.String()), slog.Any("err", err))
-			return false
-		}
-		messages[i], ids[i] = message, r.TaskID
-	}
-	// what has begun is finished also when the process stops: half of it would be published again
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+// measure asks for the stream's largest message. Without an answer the last one stands.
+func (d *deliverer) measure(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	if err := publishAll(ctx, d.js, messages); err != nil {
-		d.logger.WarnContext(ctx, "results were not published", slog.Int("results", len(results)), slog.Any("err", err))
-		return false
+	stream, err := d.js.Stream(ctx, task.StreamResults)
+	if err != nil {
+		d.logger.DebugContext(ctx, "stream was not measured", slog.Any("err", err))
+		return
+	}
+	d.largest.Store(max(0, int64(stream.CachedInfo().Config.MaxMsgSize)))
+}
+
+// limit is the most bytes of a result that the server and the stream take.
+func (d *deliverer) limit() int {
+	limit := resultBytes
+	for _, largest := range []int64{d.largest.Load(), d.js.Conn().MaxPayload()} {
+		if largest > 0 {
+			limit = min(limit, int(largest)-headerBytes)
+		}
+	}
+	return limit
+}
+
+// publish sends results and marks those that are in the stream; the others are left to recovery, which finds them by the
+// missing mark. It returns false when there is no point in going on with others: NATS or Postgres is away.
+func (d *deliverer) publish(ctx context.Context, results []task.Result) bool {
+	// what has begun is finished also when the process stops: half of it would be published again
+	ctx = context.WithoutCancel(ctx)
+	messages, ids := d.encode(ctx, results)
+	if len(messages) == 0 {
+		return true
+	}
+	stored, away := d.send(ctx, messages, ids)
+	if len(stored) == 0 {
+		return !away
 	}
 	d.chaos("after_publish")
-	if err := store.MarkPublished(ctx, d.pool, d.now(), ids); err != nil {
-		d.logger.WarnContext(ctx, "results were not marked", slog.Int("results", len(results)), slog.Any("err", err))
+	ctx, cancel := context.WithTimeout(ctx, markTimeout)
+	defer cancel()
+	if err := store.MarkPublished(ctx, d.pool, d.now(), stored); err != nil {
+		d.logger.WarnContext(ctx, "results were not marked", slog.Int("results", len(stored)), slog.Any("err", err))
 		return false
 	}
 	d.chaos("after_mark")
-	return true
+	return !away
 }
 
-func resultMessage(r task.Result) (*nats.Msg, error) {
+// encode makes the messages, and the task ids that go with them. A result that cannot be encoded is left out.
+func (d *deliverer) encode(ctx context.Context, results []task.Result) ([]*nats.Msg, []uuid.UUID) {
+	limit := d.limit()
+	messages, ids := make([]*nats.Msg, 0, len(results)), make([]uuid.UUID, 0, len(results))
+	for _, r := range results {
+		message, err := resultMessage(r, limit)
+		if err != nil {
+			d.logger.ErrorContext(ctx, "result cannot be encoded", slog.String("task_id", r.TaskID.String()), slog.Any("err", err))
+			continue
+		}
+		messages, ids = append(messages, message), append(ids, r.TaskID)
+	}
+	return messages, ids
+}
+
+// send publishes messages and returns the ids of those in the stream, and whether the server was away for others.
+func (d *deliverer) send(ctx context.Context, messages []*nats.Msg, ids []uuid.UUID) (stored []uuid.UUID, away bool) {
+	stored = make([]uuid.UUID, 0, len(ids))
+	var failed error
+	for i, err := range publishAll(ctx, d.js, messages) {
+		switch {
+		case err == nil:
+			stored = append(stored, ids[i])
+		case errors.Is(err, errRefused):
+			d.logger.ErrorContext(ctx, "result was refused by the stream; it stays in weir.results and is tried again",
+				slog.String("task_id", ids[i].String()), slog.Int("bytes", len(messages[i].Data)), slog.Any("err", err))
+		default:
+			failed = err
+		}
+	}
+	if failed != nil {
+		d.logger.WarnContext(ctx, "results were not published", slog.Int("results", len(ids)-len(stored)), slog.Any("err", failed))
+	}
+	return stored, failed != nil
+}
+
+// resultMessage makes a result's message. One of more bytes than the limit goes without its output.
+func resultMessage(r task.Result, limit int) (*nats.Msg, error) {
 	body, err := json.Marshal(r)
-	if err == nil && len(body) > resultBytes {
+	if err == nil && len(body) > limit {
 		r.Output, r.ToolCalls = "", nil
 		r.Reason = fmt.Sprintf("the result has %d bytes, more than a message may have; its output is in weir.outputs", len(body))
 		body, err = json.Marshal(r)
@@ -189,15 +255,18 @@ func (d *deliverer) runRecovery(ctx context.Context) {
 			return
 		case <-ticker.C:
 			age = d.age
+			d.measure(ctx) // it can be changed while weir runs
 		case <-d.recover:
 			age = 0 // those who ask know of results that nobody else publishes
 		}
 	}
 }
 
+// recoverAll goes once through all that is unpublished, past what the stream refuses.
 func (d *deliverer) recoverAll(ctx context.Context, age time.Duration) {
+	var behind store.ResultPosition
 	for ctx.Err() == nil {
-		rows, err := store.Unpublished(ctx, d.pool, age, recoverPage)
+		rows, err := store.Unpublished(ctx, d.pool, age, behind, recoverPage)
 		if err != nil {
 			if ctx.Err() == nil {
 				d.logger.WarnContext(ctx, "unpublished results were not read", slog.Any("err", err))
@@ -207,12 +276,25 @@ func (d *deliverer) recoverAll(ctx context.Context, age time.Duration) {
 		if len(rows) == 0 {
 			return
 		}
-		results := make([]task.Result, len(rows))
-		for i := range rows {
-			results[i] = rows[i].Result()
-		}
-		if !d.publish(ctx, results) || len(rows) < recoverPage {
+		d.chaos("recover_read")
+		if !d.publishRows(ctx, rows) || len(rows) < recoverPage {
 			return
 		}
+		behind = rows[len(rows)-1].Position()
 	}
+}
+
+// publishRows publishes rows of the ledger in batches of bounded size.
+func (d *deliverer) publishRows(ctx context.Context, rows []store.ResultRow) bool {
+	for start := 0; start < len(rows); {
+		var results []task.Result
+		for bytes := 0; start < len(rows) && bytes < deliverBytes; start++ {
+			results = append(results, rows[start].Result())
+			bytes += len(rows[start].Output)
+		}
+		if !d.publish(ctx, results) {
+			return false
+		}
+	}
+	return true
 }

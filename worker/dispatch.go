@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +24,8 @@ const (
 	dispatchBusy = 10 * time.Millisecond
 	// unparkLimit is the most parked tasks that one round makes ready.
 	unparkLimit = 5_000
+	// statementLimit bounds each statement of a round.
+	statementLimit = 5 * time.Second
 	// leastReleased is the smallest window of released tasks of a model.
 	leastReleased = 400
 )
@@ -83,6 +85,10 @@ func (d *dispatcher) round(ctx context.Context) (released int, ran bool, err err
 		if ran, err = store.TryDispatchLock(ctx, tx); err != nil || !ran {
 			return err
 		}
+		// the lock holds up every process's dispatch: no statement may keep it for long
+		if _, err = tx.Exec(ctx, `SELECT set_config('statement_timeout', @ms, true)`, roundTimeout()); err != nil {
+			return fmt.Errorf("bound the round: %w", err)
+		}
 		if _, err = store.Unpark(ctx, tx, unparkLimit); err != nil {
 			return err
 		}
@@ -100,6 +106,10 @@ func (d *dispatcher) round(ctx context.Context) (released int, ran bool, err err
 		d.chaos("dispatch_committed")
 	}
 	return released, ran, nil
+}
+
+func roundTimeout() pgx.NamedArgs {
+	return pgx.NamedArgs{"ms": strconv.FormatInt(statementLimit.Milliseconds(), 10)}
 }
 
 func (d *dispatcher) release(ctx context.Context, tx pgx.Tx, lines []store.Line) (int, error) {
@@ -197,15 +207,15 @@ func (d *dispatcher) bundle(model string, picked []store.Candidate) []store.Bund
 }
 
 func (d *dispatcher) insert(ctx context.Context, tx pgx.Tx, bundles []store.Bundle) (int, error) {
-	stored, err := store.Release(ctx, tx, d.now(), bundles)
+	sizes, err := store.Release(ctx, tx, d.now(), bundles)
 	if err != nil {
 		return 0, err
 	}
-	params := make([]river.InsertManyParams, 0, len(stored))
+	params := make([]river.InsertManyParams, 0, len(sizes))
 	released := 0
 	for _, b := range bundles {
-		if slices.Contains(stored, b.ID) {
-			released += len(b.TaskIDs)
+		if size := sizes[b.ID]; size > 0 {
+			released += size
 			params = append(params, river.InsertManyParams{Args: jobs.Stage{Bundle: b.ID}, InsertOpts: jobs.StageOpts(b.Model)})
 		}
 	}

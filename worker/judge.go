@@ -29,10 +29,11 @@ type ended struct {
 	retryAfter time.Duration
 	counted    bool
 	free       bool // provably not billed
+	own        bool // weir's own failure: it says nothing of the provider
 }
 
 func notSent(err error) *ended {
-	return &ended{failure: task.FailNotSent, reason: err.Error(), free: true}
+	return &ended{failure: task.FailNotSent, reason: err.Error(), free: true, own: true}
 }
 
 // judge turns an answer or an error into an end: what failed, or what the validators say.
@@ -194,7 +195,8 @@ func (at *attempt) state(e *ended, cost *task.Pico, now time.Time) cascade.State
 	return s
 }
 
-// next translates a decision for the store and pauses a model whose provider asked for it.
+// next translates a decision for the store and pauses a model whose provider asked for it or cannot be reached: every
+// other task would be turned away as well.
 func (a *attempts) next(at *attempt, d cascade.Decision, e *ended, now time.Time) store.Next {
 	m := at.member
 	next := store.Next{State: store.StateReady, Stage: d.Stage, Sideways: d.Sideways, Reason: d.Reason}
@@ -209,7 +211,7 @@ func (a *attempts) next(at *attempt, d cascade.Decision, e *ended, now time.Time
 	if !d.NotBefore.IsZero() {
 		next.Wait = d.NotBefore.Sub(now)
 	}
-	if d.Action == cascade.Wait && e.failure != task.FailNotSent {
+	if d.Action == cascade.Wait && !e.own {
 		a.pauses.set(m.Model, d.NotBefore)
 	}
 	if d.Action == cascade.Escalate && at.feature.RepairHint && e.failure == task.FailInvalid {

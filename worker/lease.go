@@ -47,17 +47,47 @@ type lease struct {
 	boot    uuid.UUID
 	timing  Timing
 	logger  *slog.Logger
-	renewed atomic.Int64 // monotonic nanoseconds since start, of the last successful beat's begin
 	start   time.Time
+	clock   func() time.Duration // monotonic, since start
+	renewed atomic.Int64         // by the clock: when the last successful beat began
+	steady  atomic.Int64         // by the clock: since when no beat has failed or come late; notSteady after one that has
 }
 
+// notSteady is the mark of a lease whose last beat failed.
+const notSteady = -1
+
 func newLease(pool *pgxpool.Pool, boot uuid.UUID, timing Timing, logger *slog.Logger) *lease {
-	return &lease{pool: pool, boot: boot, timing: timing, logger: logger, start: time.Now()}
+	l := &lease{pool: pool, boot: boot, timing: timing, logger: logger, start: time.Now()}
+	l.clock = func() time.Duration { return time.Since(l.start) }
+	l.steady.Store(notSteady)
+	return l
 }
 
 // alive reports whether a call may start: the last beat is young enough for everybody to know.
 func (l *lease) alive() bool {
-	return time.Since(l.start)-time.Duration(l.renewed.Load()) < l.timing.Silence
+	return l.clock()-time.Duration(l.renewed.Load()) < l.timing.Silence
+}
+
+// mayReap reports whether this process may call others dead: its own beats have come through without a gap for a whole
+// lease, so those of a living process have too. After an outage of Postgres everybody seems silent; this gives them the
+// time to be heard again.
+func (l *lease) mayReap() bool {
+	steady := l.steady.Load()
+	return steady != notSteady && l.alive() && l.clock()-time.Duration(steady) >= l.timing.Lease
+}
+
+// beaten notes how a beat ended that began at the given time. One that failed, and one that ended later than Silence
+// after the one before had begun, starts the count of steady beats anew.
+func (l *lease) beaten(began time.Duration, err error) {
+	if err != nil {
+		l.steady.Store(notSteady)
+		return
+	}
+	late := l.clock()-time.Duration(l.renewed.Load()) >= l.timing.Silence
+	l.renewed.Store(int64(began))
+	if late || l.steady.Load() == notSteady {
+		l.steady.Store(int64(began))
+	}
 }
 
 // run beats until the context ends. It returns store.ErrReaped when the others have given this process up: it has to
@@ -66,13 +96,13 @@ func (l *lease) run(ctx context.Context) error {
 	ticker := time.NewTicker(l.timing.Beat)
 	defer ticker.Stop()
 	for {
-		began := time.Since(l.start) // the lease counts from before the beat left
+		began := l.clock() // the lease counts from before the beat left
 		beatCtx, cancel := context.WithTimeout(ctx, l.timing.Silence)
 		err := store.Beat(beatCtx, l.pool, l.boot)
 		cancel()
+		l.beaten(began, err)
 		switch {
 		case err == nil:
-			l.renewed.Store(int64(began))
 		case errors.Is(err, store.ErrReaped):
 			return err
 		case ctx.Err() == nil:

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -21,7 +22,12 @@ const (
 	joinLimit     = 10_000
 	requeueLimit  = 5_000
 	textsLimit    = 5_000
+	forgetLimit   = 10_000
 	partitionPace = time.Hour
+	// freshOutcomes is the age up to which an outcome without a task is looked at in every round, later once an hour.
+	freshOutcomes = time.Hour
+	// recordsKept is how long bundles and ingest batches stay: records of the way that tasks took, for people.
+	recordsKept = 30 * 24 * time.Hour
 )
 
 // maintainer is the housekeeping that every process may do: deadlines, forgotten batches, waiting outcomes, partitions,
@@ -95,7 +101,7 @@ func (m *maintainer) sweep(ctx context.Context) error {
 }
 
 func (m *maintainer) join(ctx context.Context) error {
-	_, err := store.JoinOutcomes(ctx, m.pool, joinLimit)
+	_, err := store.JoinOutcomes(ctx, m.pool, m.now().Add(-freshOutcomes), joinLimit)
 	return err
 }
 
@@ -112,7 +118,8 @@ func (m *maintainer) requeue(ctx context.Context) error {
 	return err
 }
 
-// rotate makes the coming partitions and deletes texts beyond their features' retention.
+// rotate makes the coming partitions, deletes what is beyond its retention and looks once more at the outcomes that have
+// waited for long.
 func (m *maintainer) rotate(ctx context.Context) error {
 	now := m.now()
 	if now.Sub(m.partitions) < partitionPace {
@@ -131,16 +138,41 @@ func (m *maintainer) rotate(ctx context.Context) error {
 	if _, err := store.DropTexts(ctx, m.pool, now.Add(-longest)); err != nil {
 		return fmt.Errorf("retention: %w", err)
 	}
+	if err := m.forget(ctx, now.Add(-recordsKept)); err != nil {
+		return fmt.Errorf("retention: %w", err)
+	}
+	if _, err := store.JoinOutcomes(ctx, m.pool, time.Time{}, joinLimit); err != nil {
+		return err
+	}
 	m.partitions = now
 	return nil
 }
 
-// expireTexts deletes a feature's old texts, a bounded number in each statement.
+// forget deletes old bundles and ingest batches, a bounded number in each statement.
+func (m *maintainer) forget(ctx context.Context, before time.Time) error {
+	for _, deleteOld := range []func(context.Context, store.DB, time.Time, int) (int64, error){
+		store.ForgetBundles, store.ForgetIngestBatches,
+	} {
+		for {
+			deleted, err := deleteOld(ctx, m.pool, before, forgetLimit)
+			if err != nil {
+				return err
+			}
+			if deleted < forgetLimit {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// expireTexts deletes a feature's old texts, page by page.
 func (m *maintainer) expireTexts(ctx context.Context, feature string, before time.Time) error {
-	for {
-		deleted, err := store.ExpireTexts(ctx, m.pool, feature, before, textsLimit)
-		if err != nil || deleted < textsLimit {
+	for after := uuid.Nil; ; {
+		next, err := store.ExpireTexts(ctx, m.pool, feature, before, after, textsLimit)
+		if err != nil || next == uuid.Nil {
 			return err
 		}
+		after = next
 	}
 }

@@ -29,6 +29,7 @@ type reaper struct {
 	models     *Models
 	dispatcher *dispatcher
 	deliverer  *deliverer
+	lease      *lease
 	timing     Timing
 	now        func() time.Time
 	logger     *slog.Logger
@@ -45,19 +46,28 @@ func (r *reaper) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+		if !r.lease.mayReap() {
+			continue
+		}
 		if err := errors.Join(r.reapDead(ctx), r.reapOrphans(ctx)); err != nil && ctx.Err() == nil {
 			r.logger.WarnContext(ctx, "reaping failed", slog.Any("err", err))
 		}
 	}
 }
 
+// errUnsteady rolls a reaping back.
+var errUnsteady = errors.New("this process's own lease is not steady")
+
 func (r *reaper) reapDead(ctx context.Context) error {
 	var dead []uuid.UUID
 	var lost int
 	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		var err error
-		if dead, err = store.DeadProcesses(ctx, tx, r.timing.Lease); err != nil || len(dead) == 0 {
+		if dead, err = store.DeadProcesses(ctx, tx, r.lease.boot, r.timing.Lease); err != nil || len(dead) == 0 {
 			return err
+		}
+		if !r.lease.mayReap() { // the question may have waited for the end of an outage
+			return errUnsteady
 		}
 		orphans, err := discardRunning(ctx, tx, dead)
 		if err != nil {
@@ -67,17 +77,21 @@ func (r *reaper) reapDead(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		bundles, err := store.BundlesOf(ctx, tx, dead)
+		if err != nil {
+			return err
+		}
+		bundles = append(bundles, orphans.bundles...)
+		if err := store.LockTasks(ctx, tx, tasksOf(open), bundles); err != nil {
+			return err
+		}
 		if lost = len(open); lost > 0 {
 			if _, err := store.Settle(ctx, tx, r.settlements(open)); err != nil {
 				return err
 			}
 		}
-		bundles, err := store.BundlesOf(ctx, tx, dead)
-		if err != nil {
-			return err
-		}
 		r.chaos("reap_in_tx")
-		return r.giveBack(ctx, tx, append(bundles, orphans.bundles...), orphans.batches)
+		return r.giveBack(ctx, tx, bundles, orphans.batches)
 	})
 	if err != nil {
 		return fmt.Errorf("reap dead processes: %w", err)
@@ -88,6 +102,14 @@ func (r *reaper) reapDead(ctx context.Context) error {
 		r.deliverer.Recover()
 	}
 	return nil
+}
+
+func tasksOf(open []store.LostAttempt) []uuid.UUID {
+	ids := make([]uuid.UUID, len(open))
+	for i := range open {
+		ids[i] = open[i].TaskID
+	}
+	return ids
 }
 
 // giveBack makes the tasks of bundles ready and gives ingest batches a new classify job. Everything else of the bundles
@@ -179,8 +201,14 @@ func (r *reaper) reapOrphans(ctx context.Context) error {
 		if err != nil || len(bundles) == 0 {
 			return err
 		}
+		if !r.lease.mayReap() {
+			return errUnsteady
+		}
 		open, err := store.LostOfBundles(ctx, tx, bundles)
 		if err != nil {
+			return err
+		}
+		if err := store.LockTasks(ctx, tx, tasksOf(open), bundles); err != nil {
 			return err
 		}
 		if len(open) > 0 {

@@ -22,6 +22,12 @@ import (
 // unwind is what a stage job's timeout adds to its window and its longest call.
 const unwind = 30 * time.Second
 
+// Why members of a bundle go back without an attempt.
+const (
+	windowEnded  = "the bundle's window has ended"
+	jobCancelled = "the job was cancelled"
+)
+
 // stage works bundles: one attempt for each member, the members side by side.
 type stage struct {
 	river.WorkerDefaults[jobs.Stage]
@@ -35,7 +41,8 @@ type stage struct {
 	boot       uuid.UUID
 	now        func() time.Time
 	logger     *slog.Logger
-	stopping   <-chan struct{} // closed when the process stops: no new calls
+	chaos      func(point string) // never nil
+	stopping   <-chan struct{}    // closed when the process stops: no new calls
 }
 
 // Timeout is the bundle's window, the longest call and time to unwind. River's rescue comes later still.
@@ -64,6 +71,7 @@ func (w *stage) Work(ctx context.Context, job *river.Job[jobs.Stage]) error {
 	if err != nil || len(members) == 0 {
 		return err
 	}
+	w.chaos("stage_fetched")
 	left, wait, reason := w.work(ctx, bundle, members)
 	if left == 0 {
 		return nil
@@ -99,17 +107,8 @@ func (w *stage) work(
 		}
 	}()
 	for i := range members {
-		if wait, reason = w.blocked(first.Model); reason != "" {
+		if wait, reason = w.take(ctx, first.Model, slots, window.C); reason != "" {
 			return len(members) - i, wait, reason
-		}
-		select {
-		case slots <- struct{}{}:
-		case <-window.C:
-			return len(members) - i, 0, "the bundle's window has ended"
-		case <-w.stopping:
-			return len(members) - i, 0, "the worker is stopping"
-		case <-ctx.Done():
-			return len(members) - i, 0, "the job was cancelled"
 		}
 		calls.Go(func() {
 			free := sync.OnceFunc(func() { <-slots })
@@ -121,6 +120,44 @@ func (w *stage) work(
 		})
 	}
 	return 0, 0, ""
+}
+
+// take waits for a slot and takes it. It gives a reason instead when no call may start.
+func (w *stage) take(
+	ctx context.Context, model string, slots chan struct{}, window <-chan time.Time,
+) (wait time.Duration, reason string) {
+	if wait, reason = w.blocked(model); reason != "" {
+		return wait, reason
+	}
+	select {
+	case slots <- struct{}{}:
+	case <-window:
+		return 0, windowEnded
+	case <-w.stopping:
+		return 0, "the worker is stopping"
+	case <-ctx.Done():
+		return 0, jobCancelled
+	}
+	// the wait may have been long, and a select prefers none of the cases that are ready
+	if wait, reason = w.blocked(model); reason == "" {
+		reason = over(ctx, window)
+	}
+	if reason != "" {
+		<-slots
+	}
+	return wait, reason
+}
+
+// over says what has ended the bundle's time.
+func over(ctx context.Context, window <-chan time.Time) string {
+	select {
+	case <-window:
+		return windowEnded
+	case <-ctx.Done():
+		return jobCancelled
+	default:
+		return ""
+	}
 }
 
 func (w *stage) window(m store.Member) time.Duration {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -94,6 +95,7 @@ func New(config Config) (*Worker, error) {
 		}
 	}
 	w.recorder = store.NewRecorder(config.Pool, w.spool, config.Logger)
+	w.recorder.Chaos = config.Chaos
 	w.lease = newLease(config.BeatPool, config.Boot, config.Timing, config.Logger)
 	return w, w.wire()
 }
@@ -142,11 +144,11 @@ func (w *Worker) wire() error {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &classify{
 		pool: c.Pool, catalog: c.Catalog, classifier: c.Classifier, models: w.models, limits: limits,
-		dispatcher: w.dispatcher, deliverer: w.deliverer, now: c.Now, logger: c.Logger,
+		dispatcher: w.dispatcher, deliverer: w.deliverer, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 	})
 	w.stage = &stage{
 		pool: c.Pool, catalog: c.Catalog, slots: slots(c.Catalog), pauses: paused, lease: w.lease,
-		dispatcher: w.dispatcher, boot: c.Boot, now: c.Now, logger: c.Logger,
+		dispatcher: w.dispatcher, boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 		attempts: &attempts{
 			pool: c.Pool, recorder: w.recorder, catalog: c.Catalog, models: w.models, providers: c.Providers,
 			validators: c.Validators, pauses: paused, dispatcher: w.dispatcher, deliverer: w.deliverer, limits: limits,
@@ -168,7 +170,7 @@ func (w *Worker) wire() error {
 	w.dispatcher.client = inserter
 	w.reaper = &reaper{
 		pool: c.Pool, client: inserter, catalog: c.Catalog, models: w.models, dispatcher: w.dispatcher,
-		deliverer: w.deliverer, timing: c.Timing, now: c.Now, logger: c.Logger, chaos: c.Chaos,
+		deliverer: w.deliverer, lease: w.lease, timing: c.Timing, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 	}
 	w.maintainer = &maintainer{
 		pool: c.Pool, client: inserter, catalog: c.Catalog, deliverer: w.deliverer, timing: c.Timing, now: c.Now,
@@ -215,7 +217,7 @@ func (w *Worker) riverConfig(workers *river.Workers) *river.Config {
 // store.ErrReaped when the others have given this process up.
 func (w *Worker) Run(ctx context.Context) error {
 	if w.spool != nil {
-		replayed, err := w.spool.Replay(ctx, w.config.Pool)
+		replayed, err := w.spool.Replay(ctx, w.config.Pool, w.config.Logger)
 		if err != nil {
 			return err
 		}
@@ -251,13 +253,18 @@ func (w *Worker) work(ctx context.Context) error {
 	loops, loopCtx := errgroup.WithContext(ctx)
 	w.stage.stopping = loopCtx.Done()
 	if err := w.client.Start(loopCtx); err != nil {
+		w.recorder.Close()
+		stopDeliverer()
+		_ = deliver.Wait() // its function returns nil
+		w.leave(ctx)
 		return fmt.Errorf("start River: %w", err)
 	}
 	// the lease outlives the loops: calls under way at a stop are still this process's
 	leaseCtx, stopLease := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLease()
 	reaped := make(chan error, 1)
-	go func() { reaped <- w.lease.run(leaseCtx) }()
+	var beats sync.WaitGroup
+	beats.Go(func() { reaped <- w.lease.run(leaseCtx) })
 	loops.Go(func() error {
 		select {
 		case err := <-reaped:
@@ -281,14 +288,20 @@ func (w *Worker) work(ctx context.Context) error {
 	w.recorder.Close()
 	stopDeliverer()
 	_ = deliver.Wait() // its function returns nil
+	stopLease()
+	beats.Wait()
 	if errors.Is(err, store.ErrReaped) {
 		return err
 	}
-	// an orderly end is no death: nothing of this process is left for the reaper
+	w.leave(ctx)
+	return err
+}
+
+// leave takes the process out of the ledger: an orderly end is no death, and nothing of it is left for the reaper.
+func (w *Worker) leave(ctx context.Context) {
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.config.Timing.Beat)
 	defer cancel()
 	if err := store.Deregister(stopCtx, w.config.Pool, w.config.Boot); err != nil {
 		w.config.Logger.WarnContext(stopCtx, "process was not deregistered", slog.Any("err", err))
 	}
-	return err
 }

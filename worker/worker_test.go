@@ -227,7 +227,12 @@ func TestWorker_CancelledWhileInFlightBooksTheCostOnly(t *testing.T) {
 func TestWorker_DeadProcessIsReaped(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})
-	b := setup(t, map[string][]answer{"gpt-6-luna": {{status: http.StatusOK, body: "yes", hold: hold}}})
+	script := map[string][]answer{"gpt-6-luna": {{status: http.StatusOK, body: "yes", hold: hold}}}
+	b := setup(t, script, func(c *worker.Config) {
+		triage := c.Catalog.Features["triage"]
+		triage.CallTimeout = time.Minute // the reaper calls nobody dead before its own lease has been steady for a while
+		c.Catalog.Features["triage"] = triage
+	})
 	b.publish(t, `{"id":"a","feature":"triage","input":"Is it?"}`)
 	<-b.fake.called
 	// the process seems dead to the others: its lease has run out while its call is under way

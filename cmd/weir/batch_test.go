@@ -125,6 +125,13 @@ func TestWatch_WaitsForWhatIsNotTakenIn(t *testing.T) {
 	b.mustRun("watch", "--batch", "night", "--timeout", "1m")
 }
 
+// TestWatchWait: a slow count of a large label does not keep Postgres busy.
+func TestWatchWait(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, watchEvery, watchWait(time.Millisecond))
+	require.Equal(t, 5*time.Second, watchWait(time.Second))
+}
+
 func TestResults(t *testing.T) {
 	t.Parallel()
 	b := newTestBundle(t)
@@ -180,6 +187,26 @@ func TestWriteAtomically(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
+}
+
+func TestCancelAndRerun_WaitForWhatIsNotTakenIn(t *testing.T) {
+	t.Parallel()
+	b := newTestBundle(t)
+	line := `{"id":"early","input":"My card was declined."}`
+	_, err := b.run(strings.NewReader(line), "publish", "--feature", "ticket-triage", "--batch", "night", "-")
+	require.NoError(t, err)
+
+	out := b.mustRun("cancel", "--batch", "night")
+	require.Contains(t, out.stdout, "cancelled 0 tasks")
+	require.Contains(t, out.stderr, "not all published tasks are taken in yet")
+
+	b.startIngest() // which the command overtakes
+	out = b.mustRun("cancel", "--batch", "night")
+	require.Contains(t, out.stdout, "cancelled 1 task;")
+	require.Empty(t, out.stderr)
+	out = b.mustRun("rerun", "--failed", "--batch", "night")
+	require.Contains(t, out.stdout, "gave 1 task a new run")
+	require.Empty(t, out.stderr)
 }
 
 func TestCancel(t *testing.T) {

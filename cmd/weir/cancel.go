@@ -41,7 +41,8 @@ type cancelCmd struct {
 // Help is the long help.
 func (cancelCmd) Help() string {
 	return `Unfinished tasks end as cancelled, with a result each. A call that is under way is not stopped: its answer comes too
-late to change the task, and its cost is booked.`
+late to change the task, and its cost is booked. Tasks that were published before and are not taken in yet are waited for,
+at most five seconds.`
 }
 
 // Run cancels the unfinished tasks of a selection.
@@ -55,6 +56,7 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer pool.Close()
+	a.awaitIntake(ctx)
 	if c.DryRun {
 		n, err := store.CountLive(ctx, pool, s)
 		if err != nil {

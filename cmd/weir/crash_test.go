@@ -57,6 +57,9 @@ const (
 	crashLease = 1500 * time.Millisecond
 	// crashRecovery is the promise: a killed process's work runs again within its lease and twenty seconds.
 	crashRecovery = crashLease + 20*time.Second
+	// crashRedelivery is the same promise with the lease of production, for what a killed ingester has read and not
+	// acknowledged: JetStream keeps that for 30 s, which is not scaled with the lease.
+	crashRedelivery = defaultLease + 20*time.Second
 )
 
 // crashBundle is servers that outlive the weir processes of a crash test.
@@ -133,10 +136,15 @@ type child struct {
 // start runs weir in a process of its own; chaos arms a crash point.
 func (b *crashBundle) start(t *testing.T, chaos string) *child {
 	t.Helper()
+	return b.startWith(t, b.spool, chaos)
+}
+
+func (b *crashBundle) startWith(t *testing.T, spool, chaos string) *child {
+	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	c := &child{stderr: &bytes.Buffer{}, ended: make(chan error, 1)}
-	c.cmd = exec.Command(self, "run", "--config", b.config, "--spool-dir", b.spool) //nolint:noctx // it is killed, not cancelled
+	c.cmd = exec.Command(self, "run", "--config", b.config, "--spool-dir", spool) //nolint:noctx // it is killed, not cancelled
 	c.cmd.Env = append(os.Environ(), childEnv+"=1", "DATABASE_URL="+b.dsn, "NATS_URL="+b.nats.URL(),
 		"WEIR_BEAT=200ms", "WEIR_LEASE="+crashLease.String(), "WEIR_CHAOS="+chaos, "WEIR_LOG_LEVEL=warn")
 	c.cmd.Stderr = c.stderr
@@ -152,8 +160,8 @@ func (b *crashBundle) start(t *testing.T, chaos string) *child {
 	return c
 }
 
-// mustDie waits until the process has killed itself at its crash point.
-func (c *child) mustDie(t *testing.T) {
+// mustDie waits until the process has killed itself at its crash point, and returns when that was.
+func (c *child) mustDie(t *testing.T) (killed time.Time) {
 	t.Helper()
 	select {
 	case err := <-c.ended:
@@ -166,6 +174,7 @@ func (c *child) mustDie(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		require.Fail(t, "the process never came to its crash point")
 	}
+	return time.Now()
 }
 
 // stop ends a process in order.
@@ -195,14 +204,14 @@ func (b *crashBundle) publish(t *testing.T, n int) {
 	require.NoError(t, err)
 }
 
-// finish runs a fresh process until everything is answered and checks every promise.
-func (b *crashBundle) finish(t *testing.T, n int) {
+// finish runs a fresh process until everything is answered, which has to be soon enough after the kill, and checks every
+// promise.
+func (b *crashBundle) finish(t *testing.T, n int, killed time.Time, within time.Duration) {
 	t.Helper()
-	began := time.Now()
 	last := b.start(t, "")
-	require.Eventually(t, func() bool { return b.answered() == n }, crashRecovery+20*time.Second, 20*time.Millisecond,
-		"every accepted task gets its result")
-	t.Logf("all answered %s after the restart", time.Since(began).Round(time.Millisecond))
+	require.Eventually(t, func() bool { return b.answered() == n }, time.Until(killed.Add(within)), 20*time.Millisecond,
+		"every accepted task gets its result within %s of the kill", within)
+	t.Logf("all answered %s after the kill", time.Since(killed).Round(time.Millisecond))
 	// a second result could still come from work that is under way
 	require.Eventually(t, func() bool { return b.count(t, `SELECT count(*) FROM weir.attempts WHERE state = 'in_flight'`) == 0 },
 		crashRecovery, 50*time.Millisecond)
@@ -271,21 +280,30 @@ func newCrashBundle(t *testing.T) *crashBundle {
 
 func TestCrash_KillAtEveryPoint(t *testing.T) {
 	t.Parallel()
-	points := []string{
-		"fetched", "in_tx", "committed", "acked", // ingest
-		"dispatch_in_tx", "dispatch_committed",
-		"before_intent:3", "after_intent:5", "after_body:7", "before_settle:9", "after_settle:11", // stage
-		"after_publish", "after_mark", // deliver
+	points := []struct {
+		within time.Duration
+		names  []string
+	}{
+		{crashRedelivery, []string{"fetched", "in_tx", "committed"}}, // ingest, before its ack
+		{crashRecovery, []string{
+			"acked",
+			"classify_fetched", "classify_in_tx",
+			"dispatch_in_tx", "dispatch_committed",
+			"stage_fetched", "before_intent:3", "after_intent:5", "after_validate:6", "after_body:7", "before_settle:9",
+			"settle_in_tx:2", "after_settle:11",
+			"after_publish", "after_mark", // deliver
+		}},
 	}
-	for _, point := range points {
-		t.Run(point, func(t *testing.T) {
-			t.Parallel()
-			b := newCrashBundle(t)
-			doomed := b.start(t, point)
-			b.publish(t, crashTasks)
-			doomed.mustDie(t)
-			b.finish(t, crashTasks)
-		})
+	for _, group := range points {
+		for _, point := range group.names {
+			t.Run(point, func(t *testing.T) {
+				t.Parallel()
+				b := newCrashBundle(t)
+				doomed := b.start(t, point)
+				b.publish(t, crashTasks)
+				b.finish(t, crashTasks, doomed.mustDie(t), group.within)
+			})
+		}
 	}
 }
 
@@ -298,9 +316,9 @@ func TestCrash_KillMidCall(t *testing.T) {
 	require.Eventually(t, func() bool { return len(b.sim.Ledger()) >= 8 }, 20*time.Second, 10*time.Millisecond,
 		"the provider has as many requests as weir may have in flight")
 	require.NoError(t, doomed.cmd.Process.Kill())
-	doomed.mustDie(t)
+	killed := doomed.mustDie(t)
 	b.sim.Release("gpt-6-luna")
-	b.finish(t, crashTasks)
+	b.finish(t, crashTasks, killed, crashRecovery)
 	require.GreaterOrEqual(t, b.count(t, `SELECT count(*) FROM weir.attempts WHERE state = 'lost'`), 1)
 }
 
@@ -311,8 +329,17 @@ func TestCrash_KillTheReaper(t *testing.T) {
 	b.publish(t, crashTasks)
 	first.mustDie(t)
 	second := b.start(t, "reap_in_tx")
-	second.mustDie(t)
-	b.finish(t, crashTasks)
+	b.finish(t, crashTasks, second.mustDie(t), crashRecovery)
+}
+
+func TestCrash_KillTheRecovery(t *testing.T) {
+	t.Parallel()
+	b := newCrashBundle(t)
+	first := b.start(t, "after_publish") // in the stream, but the ledger does not know
+	b.publish(t, crashTasks)
+	first.mustDie(t)
+	second := b.start(t, "recover_read")
+	b.finish(t, crashTasks, second.mustDie(t), crashRecovery)
 }
 
 func TestCrash_ZombieIsFenced(t *testing.T) {
@@ -325,7 +352,7 @@ func TestCrash_ZombieIsFenced(t *testing.T) {
 	require.NoError(t, zombie.cmd.Process.Signal(syscall.SIGSTOP))
 	b.sim.Release("gpt-6-luna")
 	heir := b.start(t, "")
-	require.Eventually(t, func() bool { return b.answered() == crashTasks }, crashRecovery+20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return b.answered() == crashTasks }, crashRecovery, 20*time.Millisecond)
 	require.NoError(t, zombie.cmd.Process.Signal(syscall.SIGCONT))
 	select {
 	case err := <-zombie.ended:
@@ -364,9 +391,44 @@ func TestCrash_PaidAnswersSurvivePostgresAndWeir(t *testing.T) {
 	doomed.mustDie(t)
 	postgres.Start(t)
 	pool.Reset()
-	b.finish(t, 8)
+	b.finish(t, 8, time.Now(), crashRecovery) // from when Postgres is back
 	require.Zero(t, b.count(t, `SELECT count(*) FROM weir.attempts WHERE cost_pusd IS NULL`),
 		"every cost is known, although the process died before Postgres came back")
+}
+
+// TestCrash_PostgresOutageKillsNobody: both processes are silent for longer than a lease, but neither is dead.
+func TestCrash_PostgresOutageKillsNobody(t *testing.T) {
+	t.Parallel()
+	postgres := pgtest.StartDurable(t)
+	migrateDatabase(t, postgres.DSN())
+	pool := postgres.Pool(t)
+	b := setupCrash(t, postgres.DSN(), pool)
+	b.sim.Hold("gpt-6-luna")
+	children := []*child{b.start(t, ""), b.startWith(t, t.TempDir(), "")}
+	b.publish(t, crashTasks)
+	require.Eventually(t, func() bool { return len(b.sim.Ledger()) >= 8 }, 20*time.Second, 10*time.Millisecond,
+		"calls are under way")
+	require.Eventually(t, func() bool { return b.count(t, `SELECT count(*) FROM weir.processes`) == len(children) },
+		20*time.Second, 10*time.Millisecond)
+
+	postgres.Kill(t)
+	b.sim.Release("gpt-6-luna") // the answers come while there is nobody to write them
+	oneEnded := func() bool { return len(children[0].ended)+len(children[1].ended) > 0 }
+	require.Never(t, oneEnded, 3*crashLease, 20*time.Millisecond, "a process ended without Postgres")
+	postgres.Start(t)
+	pool.Reset()
+
+	back := time.Now()
+	require.Eventually(t, func() bool { return b.answered() == crashTasks || oneEnded() }, crashRecovery, 20*time.Millisecond,
+		"every accepted task gets its result")
+	t.Logf("all answered %s after Postgres came back", time.Since(back).Round(time.Millisecond))
+	require.Never(t, oneEnded, 3*crashLease, 20*time.Millisecond, "a process was given up for the silence of Postgres")
+	for _, c := range children {
+		c.stop(t)
+	}
+	b.check(t, crashTasks)
+	require.Zero(t, b.count(t, `SELECT count(*) FROM weir.attempts WHERE state = 'lost' OR cost_pusd IS NULL`),
+		"no call is given up while its process lives")
 }
 
 func migrateDatabase(t *testing.T, dsn string) {

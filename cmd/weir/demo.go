@@ -78,7 +78,8 @@ func (c *demoCmd) Run(ctx context.Context, a *app) (err error) {
 		spoolDir: filepath.Join(dir, "spool"), getenv: a.getenv, logger: logger, chaos: func(string) {},
 	}
 	d := &demo{cmd: c, app: a, progress: a.stderr, nc: nc, solver: backlog.NewSolver()}
-	if err := beside(ctx, n.run, func(ctx context.Context) error { return d.run(ctx, private.postgres.DSN()) }); err != nil {
+	service := func(ctx context.Context) error { return private.guard(ctx, logger, n.run) }
+	if err := beside(ctx, service, func(ctx context.Context) error { return d.run(ctx, private.postgres.DSN()) }); err != nil {
 		return err
 	}
 	if !c.Keep {

@@ -53,6 +53,7 @@ const (
 // run works until the context ends. Shutdown goes with the way of a task: intake first, then River's workers, then what
 // they recorded and published last, then the pools.
 func (n *node) run(ctx context.Context) error {
+	relaxGC(n.getenv)
 	pool, err := openPool(ctx, n.dsn, n.config.PoolConns)
 	if err != nil {
 		return err

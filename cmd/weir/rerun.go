@@ -25,7 +25,8 @@ type rerunCmd struct {
 // Help is the long help.
 func (rerunCmd) Help() string {
 	return `Each task gets a new run: the same id and text, classified and planned by the current configuration, without a
-deadline, and with a result of its own. What the earlier runs cost stays on the books.`
+deadline, and with a result of its own. What the earlier runs cost stays on the books. Tasks that were published before
+and are not taken in yet are waited for, at most five seconds.`
 }
 
 // Run gives the failed tasks of a selection a new run.
@@ -39,6 +40,7 @@ func (c *rerunCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer pool.Close()
+	a.awaitIntake(ctx)
 	withText, withoutText, err := store.Rerunnable(ctx, pool, s)
 	if err != nil {
 		return err

@@ -22,8 +22,12 @@ type servers struct {
 	nats     *embedded.NATS
 }
 
-// stopTimeout bounds the shutdown of the private servers.
-const stopTimeout = 30 * time.Second
+const (
+	// stopTimeout bounds the shutdown of the private servers.
+	stopTimeout = 30 * time.Second
+	// endNotice is how long after its connections broke the end of the private Postgres is noticed.
+	endNotice = time.Second
+)
 
 // startServers starts both in a data directory, which it locks, and migrates the database. natsPort 0 leaves NATS
 // without a listener.
@@ -61,6 +65,37 @@ func startServers(ctx context.Context, dir, pgBin string, natsPort int, logger *
 // connect opens a connection that stays inside the process.
 func (s *servers) connect() (*nats.Conn, error) {
 	return s.nats.Connect(append(producer.ConnectOptions(), nats.Name("weir"))...)
+}
+
+// errPostgresEnded says that the private Postgres was killed or has failed; what it said stands in the log.
+var errPostgresEnded = errors.New("the private Postgres has ended; start weir up again")
+
+// guard runs what needs the private Postgres, and stops it with errPostgresEnded when that ends first.
+func (s *servers) guard(ctx context.Context, logger *slog.Logger, run func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-s.postgres.Done():
+			// said at once: calls under way are waited for
+			logger.ErrorContext(ctx, "stopping", slog.Any("err", errPostgresEnded))
+			cancel(errPostgresEnded)
+		case <-ctx.Done():
+		}
+	}()
+	err := run(ctx)
+	if err != nil {
+		notice := time.NewTimer(endNotice) // broken connections are noticed before the end that broke them
+		defer notice.Stop()
+		select {
+		case <-ctx.Done():
+		case <-notice.C:
+		}
+	}
+	if cause := context.Cause(ctx); errors.Is(cause, errPostgresEnded) {
+		return cause
+	}
+	return err
 }
 
 // stop ends NATS before Postgres: nothing may arrive that cannot be written any more. It works on a context that has

@@ -58,7 +58,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 		spoolDir: filepath.Join(dir, "spool"), getenv: a.getenv, logger: logger, chaos: chaosFromEnv(a.getenv),
 		ready: func() { c.welcome(a, found, s) },
 	}
-	return n.run(ctx)
+	return private.guard(ctx, logger, n.run)
 }
 
 // welcome says where things are and what to do next.

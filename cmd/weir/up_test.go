@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -76,8 +77,9 @@ func freePort(t *testing.T) int {
 	return address.Port
 }
 
-func TestUp_SurvivesKillAndRefusesASecondStart(t *testing.T) {
-	t.Parallel()
+// prepareUp makes a data directory and a configuration with simulated models.
+func prepareUp(t *testing.T) (dir, config string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("it starts servers of its own")
 	}
@@ -86,12 +88,38 @@ func TestUp_SurvivesKillAndRefusesASecondStart(t *testing.T) {
 	require.NoError(t, models.Start(t.Context(), "127.0.0.1:0"))
 	t.Cleanup(func() { require.NoError(t, models.Close()) })
 	// not t.TempDir: Postgres's own account has to reach its part of the directory
-	dir, err := os.MkdirTemp("", "weir-up-") //nolint:usetesting // see above
+	dir, err = os.MkdirTemp("", "weir-up-") //nolint:usetesting // see above
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o711))
-	config := filepath.Join(t.TempDir(), "weir.yaml")
+	config = filepath.Join(t.TempDir(), "weir.yaml")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, crashYAML, models.URL()), 0o600))
+	return dir, config
+}
+
+func TestUp_EndsWithItsPostgres(t *testing.T) {
+	t.Parallel()
+	dir, config := prepareUp(t)
+	u := startUp(t, dir, config, freePort(t))
+	u.mustBeUp(t)
+	pidFile, err := os.ReadFile(filepath.Join(dir, "pg", "data", "postmaster.pid"))
+	require.NoError(t, err)
+	first, _, _ := strings.Cut(string(pidFile), "\n")
+	pid, err := strconv.Atoi(first)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	select {
+	case err := <-u.ended:
+		require.Error(t, err)
+		require.Contains(t, u.output.String(), "the private Postgres has ended; start weir up again")
+	case <-time.After(60 * time.Second):
+		require.Fail(t, "weir up goes on without its Postgres")
+	}
+}
+
+func TestUp_SurvivesKillAndRefusesASecondStart(t *testing.T) {
+	t.Parallel()
+	dir, config := prepareUp(t)
 	port := freePort(t)
 
 	first := startUp(t, dir, config, port)
@@ -99,7 +127,7 @@ func TestUp_SurvivesKillAndRefusesASecondStart(t *testing.T) {
 	var out, errs bytes.Buffer
 	env := func(name string) string { return map[string]string{"WEIR_DATA_DIR": dir, "HOME": dir}[name] }
 	tasks := strings.NewReader(`{"id":"a","input":"where is my parcel?"}` + "\n")
-	err = run(t.Context(), []string{"publish", "--feature", "triage", "--batch", "b", "-"}, env, tasks, &out, &errs)
+	err := run(t.Context(), []string{"publish", "--feature", "triage", "--batch", "b", "-"}, env, tasks, &out, &errs)
 	require.NoError(t, err, errs.String())
 	err = run(t.Context(), []string{"watch", "--batch", "b", "--timeout", "30s"}, env, nil, &out, &errs)
 	require.NoError(t, err, errs.String())

@@ -36,6 +36,9 @@ Tasks that were published before the command began and are not taken in yet are 
 
 const (
 	watchEvery = 500 * time.Millisecond
+	// watchRest is how many times as long as its last count a watch waits at least: a label of a million tasks takes
+	// Postgres half a second to count, and several may watch it.
+	watchRest = 5
 	// watchLineEvery is how often a line is written where there is no terminal for a bar.
 	watchLineEvery = 5 * time.Second
 )
@@ -82,11 +85,18 @@ func (c *watchCmd) Run(ctx context.Context, a *app) error {
 func (c *watchCmd) follow(
 	ctx context.Context, pool *pgxpool.Pool, intake *intake, show *display,
 ) (last store.BatchProgress, err error) {
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		select {
+		case <-ctx.Done():
+			return last, ctx.Err()
+		case <-timer.C:
+		}
 		takenIn := intake.done(ctx) // asked first: what was taken in is counted below
+		began := time.Now()
 		now, err := store.WatchBatch(ctx, pool, c.Tenant, c.Batch)
+		timer.Reset(watchWait(time.Since(began)))
 		switch {
 		case err == nil:
 			last = now
@@ -98,13 +108,11 @@ func (c *watchCmd) follow(
 		case !store.Retryable(err) && ctx.Err() == nil:
 			return last, err
 		}
-		select {
-		case <-ctx.Done():
-			return last, ctx.Err()
-		case <-ticker.C:
-		}
 	}
 }
+
+// watchWait is the pause after a count that took so long.
+func watchWait(took time.Duration) time.Duration { return max(watchEvery, watchRest*took) }
 
 // intake knows whether what was published before it began is in Postgres. Without NATS it takes that for granted.
 type intake struct {
@@ -120,7 +128,7 @@ func (a *app) watchIntake(ctx context.Context) (*intake, error) {
 		return &intake{over: true}, nil
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(a.stderr, "warning: %v; tasks that are not taken in yet are not waited for\n", err)
+		_, _ = fmt.Fprintf(a.stderr, "warning: %v; tasks that are not taken in yet are not seen\n", err)
 		return &intake{over: true}, nil
 	}
 	i := &intake{nc: nc}
@@ -131,7 +139,39 @@ func (a *app) watchIntake(ctx context.Context) (*intake, error) {
 		nc.Close()
 		return nil, err
 	}
+	i.over = i.last == 0 // nothing was ever published
 	return i, nil
+}
+
+const (
+	// intakeWait is how long a command that changes tasks waits for those that are on their way.
+	intakeWait = 5 * time.Second
+	// intakeEvery is how often it looks.
+	intakeEvery = 100 * time.Millisecond
+)
+
+// awaitIntake waits a while until what was published before is taken in, so that a command that selects tasks sees it.
+// What is not taken in by then, it warns of.
+func (a *app) awaitIntake(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, intakeWait)
+	defer cancel()
+	intake, err := a.watchIntake(ctx)
+	if err != nil {
+		_, _ = fmt.Fprintf(a.stderr, "warning: %v; tasks that are not taken in yet are left out\n", err)
+		return
+	}
+	defer intake.close()
+	ticker := time.NewTicker(intakeEvery)
+	defer ticker.Stop()
+	for !intake.done(ctx) {
+		select {
+		case <-ctx.Done():
+			_, _ = fmt.Fprintln(a.stderr, "warning: not all published tasks are taken in yet, and those are left out; "+
+				"run the command again later")
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 func (i *intake) done(ctx context.Context) bool {

@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirhq/weir/catalog"
+)
+
+// What changes while a member waits for a slot is seen before the call, and the slot is free for others again.
+func TestStage_TakeLooksAgainAfterTheWait(t *testing.T) {
+	t.Parallel()
+	const wait = time.Second
+	cases := []struct {
+		name    string
+		change  func(w *stage, cancel context.CancelFunc)
+		window  time.Duration
+		silence time.Duration // 0 means the default
+		want    string
+	}{
+		{name: "nothing", window: time.Minute},
+		{
+			name: "the model is paused", window: time.Minute, want: "the provider asked for a pause",
+			change: func(w *stage, _ context.CancelFunc) { w.pauses.set("mini", w.now().Add(time.Hour)) },
+		},
+		{
+			name: "the lease is in doubt", window: time.Minute, silence: wait, want: "the process cannot renew its lease",
+		},
+		{
+			name: "the job is cancelled", window: time.Minute, want: jobCancelled,
+			change: func(_ *stage, cancel context.CancelFunc) { cancel() },
+		},
+		{name: "the window ends", window: wait, want: windowEnded},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				timing := DefaultTiming()
+				timing.Silence = cmp.Or(tc.silence, timing.Silence)
+				w := &stage{
+					catalog: &catalog.Catalog{Models: map[string]catalog.Model{"mini": {}}}, pauses: newPauses(), now: time.Now,
+					lease: newLease(nil, uuid.Nil, timing, slog.New(slog.DiscardHandler)),
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				slots := make(chan struct{}, 1)
+				slots <- struct{}{} // taken by another call
+				window := time.NewTimer(tc.window)
+				defer window.Stop()
+				go func() {
+					<-time.After(wait)
+					if tc.change != nil {
+						tc.change(w, cancel)
+					}
+					<-slots
+				}()
+				_, reason := w.take(ctx, "mini", slots, window.C)
+				require.Equal(t, tc.want, reason)
+				synctest.Wait()
+				if tc.want == "" {
+					require.Len(t, slots, 1)
+					return
+				}
+				require.Empty(t, slots)
+			})
+		})
+	}
+}
