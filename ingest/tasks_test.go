@@ -315,14 +315,14 @@ func TestRun_ABurstLongerThanTheAckWaitIsNotDeliveredAgain(t *testing.T) {
 	for e := range envelopes {
 		members := make([]string, 450)
 		for i := range members {
-			members[i] = fmt.Sprintf(`{"id":"e%d-%d","input":%q}`, e, i, strings.Repeat("x", 10_000))
+			members[i] = fmt.Sprintf(`{"id":"e%d-%d","input":%q}`, e, i, strings.Repeat("x", 500))
 		}
 		b.publish("triage", `{"tasks":[`+strings.Join(members, ",")+`]}`)
 	}
 	b.run(impatient, func(c *ingest.Config) {
 		c.Chaos = func(at string) {
 			if at == "fetched" {
-				<-time.After(1500 * time.Millisecond)
+				<-time.After(2500 * time.Millisecond)
 			}
 		}
 	})
