@@ -77,12 +77,8 @@ func (a *arguments) UnmarshalJSON(raw []byte) error {
 
 // Decode reads a completion. What was metered is in the reply even when the rest cannot be used.
 func (format) Decode(a httpcall.Answer) (providers.Reply, *httpcall.Fault) {
-	c, usual := quick(a.Body)
-	var err error
-	if !usual {
-		c = completion{}
-		err = json.Unmarshal(a.Body, &c)
-	}
+	var c completion
+	err := json.Unmarshal(a.Body, &c)
 	reply := c.reply()
 	switch {
 	case c.Error.present:

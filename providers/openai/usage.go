@@ -42,14 +42,8 @@ type serverToolUse struct {
 
 // readUsage is nil when the usage is incomplete or contradicts itself.
 func readUsage(raw json.RawMessage) *task.Usage {
-	u, usual := quickUsage(raw)
-	if !usual {
-		u = usage{}
-		if json.Unmarshal(raw, &u) != nil {
-			return nil
-		}
-	}
-	if u.PromptTokens == nil || u.CompletionTokens == nil {
+	var u usage
+	if json.Unmarshal(raw, &u) != nil || u.PromptTokens == nil || u.CompletionTokens == nil {
 		return nil
 	}
 	out := task.Usage{
