@@ -25,13 +25,15 @@ type spread struct {
 
 // report is the outcome of a run. Rates are medians; a variant that was not measured has none.
 type report struct {
-	RiverNoopPerS float64           `json:"river_noop_per_s,omitempty"`
-	NaivePerS     float64           `json:"naive_per_s,omitempty"`
-	WeirPerS      float64           `json:"weir_per_s,omitempty"`
-	WeirVsRiver   float64           `json:"weir_vs_river,omitempty"`
-	WeirVsNaive   float64           `json:"weir_vs_naive,omitempty"`
-	Machine       string            `json:"machine"`
-	Spread        map[string]spread `json:"spread"`
+	RiverNoopPerS float64 `json:"river_noop_per_s,omitempty"`
+	NaivePerS     float64 `json:"naive_per_s,omitempty"`
+	WeirPerS      float64 `json:"weir_per_s,omitempty"`
+	WeirVsRiver   float64 `json:"weir_vs_river,omitempty"`
+	WeirVsNaive   float64 `json:"weir_vs_naive,omitempty"`
+	Machine       string  `json:"machine"`
+	// Noisy says that a counted round was disturbed by others: a ratio of such rounds means little.
+	Noisy  bool              `json:"noisy"`
+	Spread map[string]spread `json:"spread"`
 
 	samples map[string][]sample
 }
@@ -42,6 +44,7 @@ func (r *report) sum() {
 		rates := make([]float64, len(samples))
 		for i, s := range samples {
 			rates[i] = s.PerSecond
+			r.Noisy = r.Noisy || s.OtherCores > noisyCores
 		}
 		slices.Sort(rates)
 		r.Spread[name] = spread{Min: rates[0], Median: median(rates), Max: rates[len(rates)-1], Rounds: samples}
@@ -102,6 +105,9 @@ func (r *report) table(w io.Writer) error {
 	}
 	if r.WeirVsNaive > 0 {
 		_, _ = fmt.Fprintf(w, "weir / naive        %.1f\n", r.WeirVsNaive)
+	}
+	if r.Noisy {
+		_, _ = fmt.Fprintln(w, "\nSomething else kept this machine busy in a round that counts. Do not trust these figures.")
 	}
 	return nil
 }
