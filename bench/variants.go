@@ -36,22 +36,16 @@ type variant struct {
 	verify string
 }
 
-// stockRiver gives River its own indexes back: weir's migrations drop two of them, which nearly doubles River's rate, and
-// neither River's own figure nor a naive pipeline has that.
-const stockRiver = `
-	CREATE INDEX river_job_args_index ON river.river_job USING gin (args);
-	CREATE INDEX river_job_metadata_index ON river.river_job USING gin (metadata);`
-
 func variantNames() []string { return []string{"river", "naive", "weir"} }
 
 func variants() map[string]variant {
 	return map[string]variant{
 		"river": {
-			name: "river", role: roleRiver, schema: stockRiver, verify: riverVerify,
+			name: "river", role: roleRiver, verify: riverVerify,
 			tasks: func(o options) int { return o.tasks * riverShare },
 		},
 		"naive": {
-			name: "naive", role: roleNaive, schema: stockRiver + naiveSchema, verify: naiveVerify,
+			name: "naive", role: roleNaive, schema: naiveSchema, verify: naiveVerify,
 			tasks: func(o options) int { return o.tasks / naiveShare },
 		},
 		"weir": {
