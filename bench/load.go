@@ -28,6 +28,7 @@ const (
 type load struct {
 	producer *producer.Producer
 	results  chan outcome
+	mode     producer.Mode
 	run      int
 }
 
@@ -46,6 +47,9 @@ func serveLoad(ctx context.Context, p *peer) error {
 	}
 	defer conn.Close()
 	l := &load{results: make(chan outcome, publishBatch)}
+	if p.spec.Envelopes {
+		l.mode = producer.Envelopes
+	}
 	if l.producer, err = producer.New(conn, producer.Config{Tenant: tenant, BatchMessages: publishBatch}); err != nil {
 		return err
 	}
@@ -83,7 +87,7 @@ func (l *load) work(ctx context.Context, tasks int) (reply, error) {
 	published := make(chan error, 1)
 	start := time.Now()
 	go func() {
-		_, err := l.producer.PublishMany(ctx, producer.Tasks(made...), producer.Options{})
+		_, err := l.producer.PublishMany(ctx, producer.Tasks(made...), producer.Options{Mode: l.mode})
 		published <- err
 	}()
 	done, err := l.receive(ctx, tasks)

@@ -57,7 +57,7 @@ func TestParseOptions(t *testing.T) {
 	}{
 		{name: "Defaults"},
 		{name: "One", args: []string{"-only", "weir"}},
-		{name: "UnknownVariant", args: []string{"-only", "weir,wier"}, err: `-only names "wier"; there are river, naive, weir`},
+		{name: "UnknownVariant", args: []string{"-only", "weir,wier"}, err: `-only names "wier"; there are river, naive, weir, weir_messages, river_tuned`},
 		{name: "NoRound", args: []string{"-rounds", "0"}, err: "-rounds must be at least 1 and -tasks at least 1000"},
 		{name: "FewTasks", args: []string{"-tasks", "10"}, err: "-rounds must be at least 1 and -tasks at least 1000"},
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,10 +10,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 
 	"github.com/weirhq/weir/embedded"
 	"github.com/weirhq/weir/migrations"
 )
+
+// walSegments is how many WAL segments of 16 MB are there before the first round, several times what a round writes.
+const walSegments = 64
 
 // cluster is the private Postgres that all variants use.
 type cluster struct {
@@ -27,6 +33,7 @@ func startCluster(ctx context.Context, dir string, statements bool, logger *slog
 		"synchronous_commit": "on",
 		"shared_buffers":     "1GB",
 		"max_wal_size":       "8GB", // keeps checkpoints out of rounds of seconds
+		"min_wal_size":       "2GB", // a checkpoint between rounds keeps the WAL segments for the next ones
 		"max_connections":    "200",
 	}
 	if statements {
@@ -37,7 +44,30 @@ func startCluster(ctx context.Context, dir string, statements bool, logger *slog
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{server: server, statements: statements, logger: logger}, nil
+	c := &cluster{server: server, statements: statements, logger: logger}
+	if err := c.fillWAL(ctx); err != nil {
+		return nil, errors.Join(err, server.Stop(context.WithoutCancel(ctx)))
+	}
+	return c, nil
+}
+
+// fillWAL makes the WAL segments that a server which has been running for a while writes to again and again. A new server
+// has none: it would write every segment twice, the first time with zeros, while the clock runs.
+func (c *cluster) fillWAL(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, c.server.DSN())
+	if err != nil {
+		return fmt.Errorf("fill WAL: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }() // see exec
+	for range walSegments {
+		if _, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()"); err != nil {
+			return fmt.Errorf("fill WAL: %w", err)
+		}
+	}
+	if _, err := conn.Exec(ctx, "CHECKPOINT"); err != nil {
+		return fmt.Errorf("fill WAL: %w", err)
+	}
+	return nil
 }
 
 func (c *cluster) stop(ctx context.Context) error { return c.server.Stop(ctx) }
@@ -49,8 +79,8 @@ type database struct {
 	dsn     string
 }
 
-// newDatabase makes a database with weir's and River's tables, for every variant alike, and the variant's own.
-func (c *cluster) newDatabase(ctx context.Context, name, schema string) (*database, error) {
+// newDatabase makes a database with the variant's tables.
+func (c *cluster) newDatabase(ctx context.Context, name string, v variant) (*database, error) {
 	db := &database{cluster: c, name: name, dsn: c.server.DatabaseDSN(name)}
 	if err := c.exec(ctx, c.server.DSN(), "CREATE DATABASE "+name); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
@@ -60,9 +90,10 @@ func (c *cluster) newDatabase(ctx context.Context, name, schema string) (*databa
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	defer pool.Close()
-	if err := migrations.Up(ctx, pool, c.logger); err != nil {
+	if err := v.migrate(ctx, pool, c.logger); err != nil {
 		return nil, err
 	}
+	schema := v.schema
 	if c.statements {
 		schema += "; CREATE EXTENSION pg_stat_statements"
 	}
@@ -70,6 +101,21 @@ func (c *cluster) newDatabase(ctx context.Context, name, schema string) (*databa
 		return nil, fmt.Errorf("prepare %s: %w", name, err)
 	}
 	return db, nil
+}
+
+// migrateRiver makes River's tables and nothing else: what anyone has who starts with River.
+func migrateRiver(ctx context.Context, pool *pgxpool.Pool, _ *slog.Logger) error {
+	if _, err := pool.Exec(ctx, "CREATE SCHEMA "+migrations.RiverSchema); err != nil {
+		return fmt.Errorf("make River's schema: %w", err)
+	}
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: migrations.RiverSchema})
+	if err != nil {
+		return fmt.Errorf("prepare River's migrations: %w", err)
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate River: %w", err)
+	}
+	return nil
 }
 
 func (c *cluster) exec(ctx context.Context, dsn, sql string) error {

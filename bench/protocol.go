@@ -32,11 +32,13 @@ const (
 
 // spec is the first line that a process reads: where the others are.
 type spec struct {
-	Dir      string `json:"dir,omitempty"`
-	DSN      string `json:"dsn,omitempty"`
-	NATS     string `json:"nats,omitempty"`
-	Model    string `json:"model,omitempty"`
-	LogLevel int    `json:"log_level"`
+	Dir   string `json:"dir,omitempty"`
+	DSN   string `json:"dsn,omitempty"`
+	NATS  string `json:"nats,omitempty"`
+	Model string `json:"model,omitempty"`
+	// Envelopes makes the load publish many tasks in a message.
+	Envelopes bool `json:"envelopes,omitempty"`
+	LogLevel  int  `json:"log_level"`
 }
 
 // request is every further line: something to do now.

@@ -62,7 +62,7 @@ func (s *scene) start(ctx context.Context, v variant, db *database) (err error) 
 	if s.worker, err = s.spawn(ctx, v.role, spec{DSN: db.dsn, NATS: nats.address, Model: model.address}); err != nil {
 		return err
 	}
-	s.driver, err = s.spawn(ctx, roleLoad, spec{NATS: nats.address})
+	s.driver, err = s.spawn(ctx, roleLoad, spec{NATS: nats.address, Envelopes: v.envelopes})
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/pprof"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,6 +17,7 @@ import (
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/classifier"
 	"github.com/weirhq/weir/ingest"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/openai"
@@ -99,7 +101,9 @@ func startWeir(ctx context.Context, group *errgroup.Group, p *peer, js jetstream
 	}
 	group.Go(func() error { return w.Run(ctx) })
 	group.Go(func() error {
-		return ingest.Run(ctx, ingest.Config{Pool: pools[0], Stream: js, Catalog: c, Logger: p.logger})
+		return ingest.Run(ctx, ingest.Config{Pool: pools[0], Stream: js, Catalog: c, Logger: p.logger, Planner: planner.New(
+			planner.Config{Catalog: c, Models: planner.NewModels(c, book, time.Now), Classifier: rules, Logger: p.logger},
+		)})
 	})
 	return nil
 }

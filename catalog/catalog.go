@@ -162,6 +162,8 @@ type Classifier struct {
 	Rules []Rule
 	// Default is the safe class of tasks that no rule knows. Default L2.
 	Default task.Class
+	// InJobs leaves every task to a classify job instead of planning it while it is taken in. Default false.
+	InJobs bool
 }
 
 // Rule gives a class to the tasks that meet all of its conditions.

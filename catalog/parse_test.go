@@ -248,7 +248,7 @@ func TestParse_EveryKey(t *testing.T) {
 			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, Weight: 5, CallTimeout: 90 * time.Minute / 3,
 		},
 	}, c.Features)
-	require.Equal(t, catalog.Classifier{Default: task.L1, Rules: []catalog.Rule{{
+	require.Equal(t, catalog.Classifier{Default: task.L1, InJobs: true, Rules: []catalog.Rule{{
 		Name: "all", Class: task.L3, Confidence: 0.25, Features: []string{"f_1"}, CallPaths: []string{"a/b"}, Validators: []string{"enum"},
 		Keywords: []string{"one", "two words"}, Regex: "^x", MinChars: 1, MaxChars: 2, MinTools: 3, MinMessages: 4, HasSchema: &yes, HasAttachments: &no,
 	}}}, c.Classifier)

@@ -15,6 +15,7 @@ import (
 
 func readClassifier(o *object) Classifier {
 	c := Classifier{Default: task.Class(o.word("default", string(DefaultClass), classNames()...))}
+	c.InJobs = o.flag("in_jobs")
 	n := o.get("rules")
 	o.close()
 	if n == nil {

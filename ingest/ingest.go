@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
@@ -23,6 +24,8 @@ type Config struct {
 	Pool    *pgxpool.Pool
 	Stream  jetstream.JetStream
 	Catalog *catalog.Catalog
+	// Planner plans tasks on their way in; without one, every task waits for its classify job.
+	Planner *planner.Planner
 	Streams StreamConfig
 	// AckWait is how long JetStream waits for an ack before it delivers again. Default 30 s.
 	AckWait time.Duration
@@ -73,7 +76,8 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	onTasks := &tasks{
-		pool: c.Pool, client: client, catalog: c.Catalog, limits: limits, now: c.Now, logger: c.Logger, chaos: c.Chaos,
+		pool: c.Pool, client: client, catalog: c.Catalog, planner: c.Planner, limits: limits, now: c.Now, logger: c.Logger,
+		chaos: c.Chaos,
 	}
 	onOutcomes := &outcomes{pool: c.Pool, limits: limits, now: c.Now, logger: c.Logger}
 	group, ctx := errgroup.WithContext(ctx)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 	"github.com/weirhq/weir/validators"
@@ -26,6 +28,7 @@ type tasks struct {
 	pool    *pgxpool.Pool
 	client  *river.Client[pgx.Tx]
 	catalog *catalog.Catalog
+	planner *planner.Planner // nil: every task is left to its classify job
 	limits  task.Limits
 	now     func() time.Time
 	logger  *slog.Logger
@@ -57,6 +60,7 @@ type address struct {
 type offer struct {
 	origin origin
 	task   store.NewTask
+	plan   *store.StoredPlan // of a task that is planned already
 	dead   *store.DeadLetter
 }
 
@@ -71,7 +75,7 @@ func (h *tasks) handle(ctx context.Context, batch []jetstream.Msg) error {
 	var offers []offer
 	hopeless := make([]bool, len(batch))
 	for i, msg := range batch {
-		read, err := h.read(msg)
+		read, err := h.read(ctx, msg)
 		if err != nil {
 			return err
 		}
@@ -103,7 +107,7 @@ func (h *tasks) answer(msg jetstream.Msg, hopeless bool) error {
 }
 
 // read decodes a message into its tasks and dead letters.
-func (h *tasks) read(msg jetstream.Msg) ([]offer, error) {
+func (h *tasks) read(ctx context.Context, msg jetstream.Msg) ([]offer, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return nil, fmt.Errorf("read message metadata: %w", err)
@@ -125,12 +129,12 @@ func (h *tasks) read(msg jetstream.Msg) ([]offer, error) {
 	offers := make([]offer, len(items))
 	for i, item := range items {
 		from.member = i
-		offers[i] = h.offer(from, tenant, feature, msgID, item)
+		offers[i] = h.offer(ctx, from, tenant, feature, msgID, item)
 	}
 	return offers, nil
 }
 
-func (h *tasks) offer(from origin, tenant, feature, msgID string, item task.Item) offer {
+func (h *tasks) offer(ctx context.Context, from origin, tenant, feature, msgID string, item task.Item) offer {
 	who := address{tenant: tenant, feature: feature, key: item.ID}
 	if who.key == "" {
 		who.key = msgID
@@ -156,11 +160,27 @@ func (h *tasks) offer(from origin, tenant, feature, msgID string, item task.Item
 		return h.refuseTask(from, who, item.Raw, err)
 	}
 	hash := task.RequestHash(t)
-	return offer{origin: from, task: store.NewTask{
+	o := offer{origin: from, task: store.NewTask{
 		ID: newID(), Tenant: tenant, Feature: feature, Key: t.ID, Hash: hash[:], CallPath: t.CallPath, Batch: t.Batch,
 		Lane: resolveLane(t.Lane, f.Lane), Priority: priority(t.Priority), Deadline: t.Deadline,
 		MaxCost: ceiling(t.MaxCostUSD, f.MaxCost), MaxOutput: t.MaxOutputTokens, Body: item.Raw,
 	}}
+	h.plan(ctx, &o, t)
+	return o
+}
+
+// plan gives a task its class and plan. One that cannot be planned is left to its classify job, which ends it and says
+// why.
+func (h *tasks) plan(ctx context.Context, o *offer, t *task.Task) {
+	if h.planner == nil {
+		return
+	}
+	planned, err := h.planner.Plan(ctx, o.task.ID, t, t.MaxOutputTokens)
+	if err != nil {
+		h.logger.DebugContext(ctx, "task was not planned", slog.String("task_id", o.task.ID.String()), slog.Any("err", err))
+		return
+	}
+	o.task.Classified, o.plan = &planned.Classified, &planned.Plan
 }
 
 // resolveLane turns auto into the feature's lane.
@@ -243,6 +263,10 @@ func (h *tasks) insert(ctx context.Context, offers []offer) error {
 			o.dead.Key, o.dead.Reason, o.dead.Refusal = "", "refused, and its reason cannot be stored", nil
 			return h.insertTx(ctx, []offer{o})
 		}
+		if o.plan != nil { // perhaps it is the plan: its classify job will know
+			o.plan, o.task.Classified = nil, nil
+			return h.insert(ctx, []offer{o})
+		}
 		who := address{tenant: o.task.Tenant, feature: o.task.Feature, key: o.task.Key, batch: o.task.Batch}
 		dead := h.refuseTask(o.origin, who, o.task.Body,
 			task.Refuse(task.CodeInvalidValue, "Postgres refuses the task's data"))
@@ -260,8 +284,12 @@ func (h *tasks) insertTx(ctx context.Context, offers []offer) error {
 	batch, now := newID(), h.now()
 	fresh := make([]store.NewTask, 0, len(offers))
 	from := make([]origin, 0, len(offers))
+	plans := map[uuid.UUID]store.StoredPlan{}
 	var dead []store.DeadLetter
 	for _, o := range offers {
+		if o.plan != nil {
+			plans[o.plan.ID] = *o.plan
+		}
 		if o.dead != nil {
 			dead = append(dead, *o.dead)
 			continue
@@ -273,6 +301,9 @@ func (h *tasks) insertTx(ctx context.Context, offers []offer) error {
 			ID: batch, Stream: offers[0].origin.meta.Stream, Seqs: seqsOf(offers), Messages: messagesOf(offers),
 		}
 		if len(fresh) > 0 {
+			if err := store.InsertPlans(ctx, tx, now, slices.Collect(maps.Values(plans))); err != nil {
+				return err
+			}
 			conflicts, err := h.insertFresh(ctx, tx, &record, fresh, from)
 			if err != nil {
 				return err

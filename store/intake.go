@@ -28,6 +28,9 @@ type NewTask struct {
 	MaxCost   *task.Pico
 	MaxOutput int
 	Body      []byte
+	// Classified is the task's class and plan when they are known already; without, the task is queued for its classify
+	// job.
+	Classified *Classified
 }
 
 // Intake says what became of a task that was offered.
@@ -40,8 +43,9 @@ const (
 	Conflict                // the key belongs to another body
 )
 
-// InsertTasks inserts tasks under an ingest batch in state queued and says for each what became of it. A key that is
-// known already inserts nothing (ON CONFLICT DO NOTHING on task_keys), so a redelivery is harmless.
+// InsertTasks inserts tasks under an ingest batch, ready where their plan is known and queued otherwise, and says for
+// each what became of it. A key that is known already inserts nothing (ON CONFLICT DO NOTHING on task_keys), so a
+// redelivery is harmless.
 func InsertTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks []NewTask) ([]Intake, error) {
 	inserted, err := insertKeys(ctx, db, tasks)
 	if err != nil {
@@ -135,16 +139,22 @@ func markConflicts(ctx context.Context, db DB, tasks []NewTask, intakes []Intake
 // copyTasks uses COPY, which is nearly twice as fast as INSERT here; conflicts were ruled out by the keys.
 func copyTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks []NewTask) error {
 	columns := []string{
-		"id", "tenant", "feature", "key", "call_path", "batch", "lane", "priority", "state", "deadline",
-		"ingest_batch", "max_cost_pusd", "max_output_tokens", "payload_bytes", "accepted_at",
+		"id", "tenant", "feature", "key", "call_path", "batch", "lane", "priority", "deadline", "ingest_batch",
+		"max_cost_pusd", "payload_bytes", "accepted_at", "state", "max_output_tokens", "class", "class_source",
+		"confidence", "plan_id", "model", "expected_cost_pusd", "prompt_tokens",
 	}
 	_, err := db.CopyFrom(ctx, pgx.Identifier{"weir", "tasks"}, columns,
 		pgx.CopyFromSlice(len(tasks), func(i int) ([]any, error) {
 			t := &tasks[i]
-			return []any{
-				idValue(t.ID), t.Tenant, t.Feature, t.Key, nullText(t.CallPath), nullText(t.Batch), string(t.Lane), t.Priority,
-				StateQueued, t.Deadline, idValue(batch), picoArg(t.MaxCost), t.MaxOutput, len(t.Body), now,
-			}, nil
+			row := make([]any, 0, len(columns))
+			row = append(row, idValue(t.ID), t.Tenant, t.Feature, t.Key, nullText(t.CallPath), nullText(t.Batch),
+				string(t.Lane), t.Priority, t.Deadline, idValue(batch), picoArg(t.MaxCost), len(t.Body), now)
+			c := t.Classified
+			if c == nil {
+				return append(row, StateQueued, t.MaxOutput, nil, nil, nil, nil, nil, 0, 0), nil
+			}
+			return append(row, StateReady, c.MaxOutput, string(c.Class), c.Source, float32(c.Confidence), idValue(c.PlanID),
+				c.Model, int64(c.ExpectedCost), clampInt32(c.PromptTokens)), nil
 		}))
 	if err != nil {
 		return fmt.Errorf("copy tasks: %w", err)

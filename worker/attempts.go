@@ -15,6 +15,7 @@ import (
 
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/store"
@@ -31,7 +32,7 @@ type attempts struct {
 	pool       *pgxpool.Pool
 	recorder   *store.Recorder
 	catalog    *catalog.Catalog
-	models     *Models
+	models     *planner.Models
 	providers  map[string]providers.Provider
 	validators map[string]*validators.Chain // by feature
 	pauses     *pauses

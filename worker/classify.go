@@ -2,13 +2,10 @@ package worker
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,27 +13,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
-	"github.com/weirhq/weir/cascade"
-	"github.com/weirhq/weir/catalog"
-	"github.com/weirhq/weir/classifier"
 	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
 
-// safeSource marks a class that was given because classification itself failed.
-const safeSource = "safe"
-
 // classifyTimeout bounds one classify job.
 const classifyTimeout = time.Minute
 
-// classify gives the queued tasks of an ingest batch their class and their plan.
+// classify gives the tasks of an ingest batch that ingest has not planned their class and their plan, and wakes the
+// dispatcher for all of them.
 type classify struct {
 	river.WorkerDefaults[jobs.Classify]
 	pool       *pgxpool.Pool
-	catalog    *catalog.Catalog
-	classifier classifier.Classifier
-	models     *Models
+	planner    *planner.Planner
 	limits     task.Limits
 	dispatcher *dispatcher
 	deliverer  *deliverer
@@ -51,8 +42,12 @@ func (w *classify) Timeout(*river.Job[jobs.Classify]) time.Duration { return cla
 // Work classifies what is still queued of the batch; a second run finds nothing left to do.
 func (w *classify) Work(ctx context.Context, job *river.Job[jobs.Classify]) error {
 	queued, err := store.QueuedTasks(ctx, w.pool, job.Args.Batch)
-	if err != nil || len(queued) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(queued) == 0 { // planned on their way in, or by an earlier run
+		w.dispatcher.Wake()
+		return nil
 	}
 	w.chaos("classify_fetched")
 	p := w.plan(ctx, queued)
@@ -159,110 +154,28 @@ func (w *classify) plan(ctx context.Context, queued []store.QueuedTask) *planned
 func (w *classify) planTask(ctx context.Context, p *planned, q *store.QueuedTask) {
 	defer func() {
 		if v := recover(); v != nil {
-			w.panicked(ctx, q, v)
+			w.logger.ErrorContext(ctx, "classification panicked", slog.String("task_id", q.ID.String()), slog.Any("panic", v),
+				slog.String("stack", string(debug.Stack())))
 			p.end(q, bugReason)
 		}
 	}()
-	feature, ok := w.catalog.Features[q.Feature]
-	if !ok {
-		p.end(q, fmt.Sprintf("the feature %q is no longer configured", q.Feature))
-		return
-	}
 	t, err := task.Decode(q.Body, w.limits)
 	if err != nil {
 		p.end(q, "the stored task cannot be read: "+err.Error())
 		return
 	}
-	w.planOne(ctx, p, q, t, feature)
-}
-
-func (w *classify) panicked(ctx context.Context, q *store.QueuedTask, v any) {
-	w.logger.ErrorContext(ctx, "classification panicked", slog.String("task_id", q.ID.String()), slog.Any("panic", v),
-		slog.String("stack", string(debug.Stack())))
+	t.Feature = q.Feature
+	one, err := w.planner.Plan(ctx, q.ID, t, q.MaxOutputTokens)
+	if err != nil {
+		p.end(q, err.Error())
+		return
+	}
+	p.byID[one.Plan.ID] = one.Plan
+	p.ready = append(p.ready, one.Classified)
 }
 
 func (p *planned) end(q *store.QueuedTask, reason string) {
 	p.endings = append(p.endings, store.Ending{
 		TaskID: q.ID, ResultID: p.results[q.ID], Status: task.Failed, Reason: reason,
 	})
-}
-
-// classOf asks the classifier. One task that cannot be classified never strands its batch: it takes the safe class.
-func (w *classify) classOf(ctx context.Context, q *store.QueuedTask, s classifier.Subject) (d classifier.Decision) {
-	safe := classifier.Decision{Class: w.catalog.Classifier.Default, Source: safeSource}
-	defer func() {
-		if v := recover(); v != nil {
-			w.panicked(ctx, q, v)
-			d = safe
-		}
-	}()
-	decision, err := w.classifier.Classify(s)
-	if err != nil {
-		w.logger.WarnContext(ctx, "classification failed", slog.String("task_id", q.ID.String()), slog.Any("err", err))
-		return safe
-	}
-	return decision
-}
-
-func (w *classify) planOne(ctx context.Context, p *planned, q *store.QueuedTask, t *task.Task, f catalog.Feature) {
-	decision := w.classOf(ctx, q, classifier.Subject{Task: t, Feature: f})
-	output := maxOutput(q.MaxOutputTokens, f)
-	prompt := cascade.Prompt{Tokens: neutralTokens(t, f), MaxOutput: int64(output)}
-	plan := cascade.New(decision.Class, w.models.facts, w.catalog.CascadeFor(f, decision.Class), prompt)
-	if len(plan.Stages) == 0 {
-		p.end(q, noModel(plan))
-		return
-	}
-	stored := w.store(plan)
-	p.byID[stored.ID] = stored
-	first := plan.Stages[0].Model
-	p.ready = append(p.ready, store.Classified{
-		TaskID: q.ID, Class: decision.Class, Source: source(decision), Confidence: decision.Confidence,
-		PlanID: stored.ID, Model: first,
-		ExpectedCost: w.models.ExpectedNeutral(first, prompt.Tokens, prompt.MaxOutput),
-		PromptTokens: prompt.Tokens, MaxOutput: output,
-	})
-}
-
-func noModel(plan cascade.Plan) string {
-	reasons := make([]string, len(plan.Excluded))
-	for i, e := range plan.Excluded {
-		reasons[i] = e.Model + " " + e.Reason
-	}
-	if len(reasons) == 0 {
-		return fmt.Sprintf("no cascade is configured for class %s", plan.Class)
-	}
-	return "no model of the cascade can take the task: " + strings.Join(reasons, "; ")
-}
-
-// store gives a plan the hash of its content as id, so that equal plans are stored once.
-func (w *classify) store(plan cascade.Plan) store.StoredPlan {
-	stages, excluded := mustJSON(plan.Stages), mustJSON(plan.Excluded)
-	h := sha256.New()
-	for _, part := range [][]byte{[]byte(w.catalog.Hash), []byte(plan.Class), stages, excluded} {
-		h.Write(part)
-		h.Write([]byte{0})
-	}
-	return store.StoredPlan{
-		ID: uuid.UUID(h.Sum(nil)[:16]), Class: plan.Class, Stages: stages, Excluded: excluded, ConfigHash: w.catalog.Hash,
-	}
-}
-
-// mustJSON encodes values that always encode: structs of strings.
-func mustJSON(v any) json.RawMessage {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	if string(data) == "null" {
-		return json.RawMessage("[]")
-	}
-	return data
-}
-
-func source(d classifier.Decision) string {
-	if d.Rule == "" {
-		return d.Source
-	}
-	return d.Source + ":" + d.Rule
 }

@@ -135,7 +135,14 @@ func (a *attempts) closed(at *attempt, e *ended, finished time.Time) store.Settl
 	return s
 }
 
-func toolCallsJSON(calls []task.ToolCall) json.RawMessage { return mustJSON(calls) }
+// toolCallsJSON encodes what always encodes: structs of strings.
+func toolCallsJSON(calls []task.ToolCall) json.RawMessage {
+	data, err := json.Marshal(calls)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
 
 // cost prices an attempt by what its answer says of itself and by the time of sending. nil is "unknown".
 func (a *attempts) cost(at *attempt, e *ended) (*task.Pico, string) {
@@ -146,7 +153,7 @@ func (a *attempts) cost(at *attempt, e *ended) (*task.Pico, string) {
 	if e.reply.Usage == nil {
 		return nil, ""
 	}
-	cost, err := a.models.cost(at, e.reply)
+	cost, err := a.priced(at, e.reply)
 	if err != nil {
 		a.logger.Error("attempt has no price", slog.String("model", at.member.Model),
 			slog.String("model_answered", e.reply.Model), slog.String("attempt_id", at.id.String()), slog.Any("err", err))
@@ -155,15 +162,15 @@ func (a *attempts) cost(at *attempt, e *ended) (*task.Pico, string) {
 	return &cost.Total, cost.Row
 }
 
-// cost takes the price of the model that answered, at the time of sending. A reply that names a model which the book does
-// not know has no price: another model's would be a guess.
-func (m *Models) cost(at *attempt, reply providers.Reply) (pricing.Cost, error) {
+// priced takes the price of the model that answered, at the time of sending. A reply that names a model which the book
+// does not know has no price: another model's would be a guess.
+func (a *attempts) priced(at *attempt, reply providers.Reply) (pricing.Cost, error) {
 	answered := reply.Model
 	if answered == "" {
 		answered = at.model.ID
 	}
-	price, err := m.book.Price(pricing.Query{
-		Provider: m.priceProvider(at.model), Model: answered, At: at.started, Mode: pricing.ModeSync,
+	price, err := a.models.PriceOf(at.model, pricing.Query{
+		Model: answered, At: at.started, Mode: pricing.ModeSync,
 		ServiceTier: reply.ServiceTier, Speed: reply.Speed, Geo: reply.Geo,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
@@ -26,7 +27,7 @@ type reaper struct {
 	pool       *pgxpool.Pool
 	client     *river.Client[pgx.Tx]
 	catalog    *catalog.Catalog
-	models     *Models
+	models     *planner.Models
 	dispatcher *dispatcher
 	deliverer  *deliverer
 	lease      *lease

@@ -22,6 +22,7 @@ import (
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/classifier"
 	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/store"
@@ -69,7 +70,7 @@ type Config struct {
 // Worker is the running part.
 type Worker struct {
 	config     Config
-	models     *Models
+	models     *planner.Models
 	recorder   *store.Recorder
 	spool      *store.Spool
 	lease      *lease
@@ -84,7 +85,7 @@ type Worker struct {
 // New wires a worker. It refuses a cascade with a model that has no price in force.
 func New(config Config) (*Worker, error) {
 	config = withDefaults(config)
-	w := &Worker{config: config, models: NewModels(config.Catalog, config.Book, config.Now)}
+	w := &Worker{config: config, models: planner.NewModels(config.Catalog, config.Book, config.Now)}
 	if errs := w.models.Check(); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -143,7 +144,10 @@ func (w *Worker) wire() error {
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &classify{
-		pool: c.Pool, catalog: c.Catalog, classifier: c.Classifier, models: w.models, limits: limits,
+		pool: c.Pool, limits: limits,
+		planner: planner.New(planner.Config{
+			Catalog: c.Catalog, Models: w.models, Classifier: c.Classifier, Logger: c.Logger,
+		}),
 		dispatcher: w.dispatcher, deliverer: w.deliverer, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 	})
 	w.stage = &stage{

@@ -78,8 +78,10 @@ type crashBundle struct {
 
 func setupCrash(t *testing.T, dsn string, pool *pgxpool.Pool) *crashBundle {
 	t.Helper()
-	return setupServers(t, dsn, pool, crashYAML, sim.Config{Seed: 7, Speed: 20})
+	return setupServers(t, dsn, pool, crashYAML, crashSim())
 }
+
+func crashSim() sim.Config { return sim.Config{Seed: 7, Speed: 20} }
 
 // setupServers starts what weir processes need. The %s of the configuration becomes the simulator's address.
 func setupServers(t *testing.T, dsn string, pool *pgxpool.Pool, yaml string, config sim.Config) *crashBundle {
@@ -285,7 +287,6 @@ func TestCrash_KillAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	points := []string{
 		"fetched", "in_tx", "committed", "acked", // ingest
-		"classify_fetched", "classify_in_tx",
 		"dispatch_in_tx", "dispatch_committed",
 		"stage_fetched", "before_intent:3", "after_intent:5", "after_validate:6", "after_body:7", "before_settle:9",
 		"settle_in_tx:2", "after_settle:11",
@@ -295,6 +296,21 @@ func TestCrash_KillAtEveryPoint(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			b := newCrashBundle(t)
+			doomed := b.start(t, point)
+			b.publish(t, crashTasks)
+			b.finish(t, crashTasks, doomed.mustDie(t), crashRecovery)
+		})
+	}
+}
+
+// TestCrash_KillAtEveryPoint_InJobs leaves the tasks to classify jobs.
+func TestCrash_KillAtEveryPoint_InJobs(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"committed", "classify_fetched", "classify_in_tx"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			dsn := pgtest.DSN(t)
+			b := setupServers(t, dsn, pgtest.Open(t, dsn), crashYAML+"classifier: {in_jobs: true}\n", crashSim())
 			doomed := b.start(t, point)
 			b.publish(t, crashTasks)
 			b.finish(t, crashTasks, doomed.mustDie(t), crashRecovery)

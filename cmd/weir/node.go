@@ -17,6 +17,7 @@ import (
 
 	"github.com/weirhq/weir/ingest"
 	"github.com/weirhq/weir/migrations"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/worker"
 )
@@ -81,7 +82,7 @@ func (n *node) run(ctx context.Context) error {
 	if slices.Contains(n.roles, roleIngest) {
 		group.Go(func() error {
 			return ingest.Run(ctx, ingest.Config{
-				Pool: pool, Stream: js, Catalog: n.setup.catalog, Logger: n.logger, Chaos: n.chaos,
+				Pool: pool, Stream: js, Catalog: n.setup.catalog, Planner: n.planner(), Logger: n.logger, Chaos: n.chaos,
 			})
 		})
 	}
@@ -89,6 +90,15 @@ func (n *node) run(ctx context.Context) error {
 		n.ready()
 	}
 	return group.Wait()
+}
+
+// planner is ingest's; nil leaves every task to its classify job.
+func (n *node) planner() *planner.Planner {
+	s := n.setup
+	if s.catalog.Classifier.InJobs {
+		return nil
+	}
+	return planner.New(planner.Config{Catalog: s.catalog, Models: s.models, Classifier: s.classifier, Logger: n.logger})
 }
 
 func (n *node) startWorker(ctx context.Context, group *errgroup.Group, pool *pgxpool.Pool, js jetstream.JetStream) error {

@@ -10,18 +10,19 @@ import (
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/classifier"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/anthropic"
 	"github.com/weirhq/weir/providers/openai"
 	"github.com/weirhq/weir/validators"
-	"github.com/weirhq/weir/worker"
 )
 
 // setup is everything that weir.yaml and the price book come to.
 type setup struct {
 	catalog    *catalog.Catalog
 	book       *pricing.Book
+	models     *planner.Models
 	classifier classifier.Classifier
 	validators map[string]*validators.Chain
 }
@@ -64,7 +65,8 @@ func newSetup(data []byte) (*setup, error) {
 		errs = append(errs, fmt.Errorf("classifier: %w", err))
 	}
 	s.classifier = rules
-	errs = append(errs, worker.NewModels(c, s.book, time.Now).Check()...)
+	s.models = planner.NewModels(c, s.book, time.Now)
+	errs = append(errs, s.models.Check()...)
 	return s, errors.Join(errs...)
 }
 

@@ -1,4 +1,4 @@
-package worker
+package planner
 
 import (
 	"fmt"
@@ -66,6 +66,13 @@ func (m *Models) Price(name string, at time.Time) (pricing.Price, error) {
 		return pricing.Price{}, fmt.Errorf("model %q: %w", name, pricing.ErrUnpriced)
 	}
 	return m.book.Price(pricing.Query{Provider: m.priceProvider(model), Model: model.ID, At: at})
+}
+
+// PriceOf is the price of a call of a model that the catalog defines: the query names the model that answered, the
+// provider comes from the catalog.
+func (m *Models) PriceOf(model catalog.Model, q pricing.Query) (pricing.Price, error) {
+	q.Provider = m.priceProvider(model)
+	return m.book.Price(q)
 }
 
 // Expected is what a call should cost: its whole prompt uncached, its answer as long as allowed.

@@ -1,0 +1,145 @@
+// Package planner gives a task its class and its plan: it asks the classifier, then lays the class's cascade over the
+// catalog and the price book. It does no I/O and decides alike wherever it runs: ingest plans tasks on their way in, a
+// classify job those that ingest has left.
+package planner
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/weirhq/weir/cascade"
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/classifier"
+	"github.com/weirhq/weir/store"
+	"github.com/weirhq/weir/task"
+)
+
+// safeSource marks a class that was given because classification itself failed.
+const safeSource = "safe"
+
+// errBug is what is said of a task whose planning panicked.
+var errBug = errors.New("a bug of weir's, see its log")
+
+// Config is what a planner is made of. All of it is needed.
+type Config struct {
+	Catalog    *catalog.Catalog
+	Models     *Models
+	Classifier classifier.Classifier
+	Logger     *slog.Logger
+}
+
+// Planner plans tasks. It is safe for concurrent use.
+type Planner struct{ Config }
+
+// New makes a planner.
+func New(c Config) *Planner { return &Planner{Config: c} }
+
+// Planned is a task's class with its plan.
+type Planned struct {
+	store.Classified
+	Plan store.StoredPlan
+}
+
+// Plan gives one task its class and its plan. MaxOutputTokens is the task's own limit of an answer, 0 for none. An error is
+// why the task cannot be done, in words for its result: no model of the cascade can take it. A classifier that fails or
+// panics costs the task no more than its class, which is the configured default then.
+func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutputTokens int) (planned Planned, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.panicked(ctx, id, v)
+			err = errBug
+		}
+	}()
+	feature, ok := p.Catalog.Features[t.Feature]
+	if !ok {
+		return planned, fmt.Errorf("the feature %q is no longer configured", t.Feature)
+	}
+	decision := p.classify(ctx, id, classifier.Subject{Task: t, Feature: feature})
+	output := maxOutput(maxOutputTokens, feature)
+	prompt := cascade.Prompt{Tokens: neutralTokens(t, feature), MaxOutput: int64(output)}
+	plan := cascade.New(decision.Class, p.Models.facts, p.Catalog.CascadeFor(feature, decision.Class), prompt)
+	if len(plan.Stages) == 0 {
+		return planned, noModel(plan)
+	}
+	first := plan.Stages[0].Model
+	stored := p.stored(plan)
+	return Planned{Plan: stored, Classified: store.Classified{
+		TaskID: id, Class: decision.Class, Source: source(decision), Confidence: decision.Confidence,
+		PlanID: stored.ID, Model: first,
+		ExpectedCost: p.Models.ExpectedNeutral(first, prompt.Tokens, prompt.MaxOutput),
+		PromptTokens: prompt.Tokens, MaxOutput: output,
+	}}, nil
+}
+
+// classify asks the classifier. One task that cannot be classified never strands its batch: it takes the safe class.
+func (p *Planner) classify(ctx context.Context, id uuid.UUID, s classifier.Subject) (d classifier.Decision) {
+	safe := classifier.Decision{Class: p.Catalog.Classifier.Default, Source: safeSource}
+	defer func() {
+		if v := recover(); v != nil {
+			p.panicked(ctx, id, v)
+			d = safe
+		}
+	}()
+	decision, err := p.Classifier.Classify(s)
+	if err != nil {
+		p.Logger.WarnContext(ctx, "classification failed", slog.String("task_id", id.String()), slog.Any("err", err))
+		return safe
+	}
+	return decision
+}
+
+func (p *Planner) panicked(ctx context.Context, id uuid.UUID, v any) {
+	p.Logger.ErrorContext(ctx, "planning panicked", slog.String("task_id", id.String()), slog.Any("panic", v),
+		slog.String("stack", string(debug.Stack())))
+}
+
+func noModel(plan cascade.Plan) error {
+	reasons := make([]string, len(plan.Excluded))
+	for i, e := range plan.Excluded {
+		reasons[i] = e.Model + " " + e.Reason
+	}
+	if len(reasons) == 0 {
+		return fmt.Errorf("no cascade is configured for class %s", plan.Class)
+	}
+	return errors.New("no model of the cascade can take the task: " + strings.Join(reasons, "; "))
+}
+
+// stored gives a plan the hash of its content as id, so that equal plans are stored once.
+func (p *Planner) stored(plan cascade.Plan) store.StoredPlan {
+	stages, excluded := mustJSON(plan.Stages), mustJSON(plan.Excluded)
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(p.Catalog.Hash), []byte(plan.Class), stages, excluded} {
+		h.Write(part)
+		h.Write([]byte{0})
+	}
+	return store.StoredPlan{
+		ID: uuid.UUID(h.Sum(nil)[:16]), Class: plan.Class, Stages: stages, Excluded: excluded, ConfigHash: p.Catalog.Hash,
+	}
+}
+
+// mustJSON encodes values that always encode: structs of strings.
+func mustJSON(v any) json.RawMessage {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	if string(data) == "null" {
+		return json.RawMessage("[]")
+	}
+	return data
+}
+
+func source(d classifier.Decision) string {
+	if d.Rule == "" {
+		return d.Source
+	}
+	return d.Source + ":" + d.Rule
+}

@@ -1,0 +1,139 @@
+package planner_test
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/classifier"
+	"github.com/weirhq/weir/planner"
+	"github.com/weirhq/weir/pricing"
+	"github.com/weirhq/weir/task"
+)
+
+const yaml = `
+providers:
+  openai: {api: openai, key_env: KEY}
+models:
+  luna: {provider: openai, id: gpt-6-luna, tier: mini, max_input: 1000}
+  sol: {provider: openai, id: gpt-6.2-sol, tier: mid, max_output: 300}
+cascades:
+  L1: [luna, sol]
+  L2: [sol]
+  L3: [sol]
+features:
+  triage: {system: Sort it., max_output_tokens: 200}
+`
+
+// decide is a classifier of one answer.
+type decide func() (classifier.Decision, error)
+
+func (d decide) Classify(classifier.Subject) (classifier.Decision, error) { return d() }
+
+func sure() (classifier.Decision, error) {
+	return classifier.Decision{Class: task.L1, Source: "rule", Rule: "short", Confidence: 0.9}, nil
+}
+
+func newPlanner(t *testing.T, c classifier.Classifier) *planner.Planner {
+	t.Helper()
+	parsed, err := catalog.Parse([]byte(yaml))
+	require.NoError(t, err)
+	book, err := pricing.Embedded()
+	require.NoError(t, err)
+	models := planner.NewModels(parsed, book, func() time.Time { return time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC) })
+	require.Empty(t, models.Check())
+	return planner.New(planner.Config{
+		Catalog: parsed, Models: models, Classifier: c, Logger: slog.New(slog.DiscardHandler),
+	})
+}
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(t, decide(sure))
+	id := uuid.Must(uuid.NewV7())
+	got, err := p.Plan(t.Context(), id, &task.Task{Feature: "triage", Input: "Hello."}, 0)
+	require.NoError(t, err)
+	require.Equal(t, id, got.TaskID)
+	require.Equal(t, task.L1, got.Class)
+	require.Equal(t, "rule:short", got.Source)
+	require.InDelta(t, 0.9, got.Confidence, 1e-9)
+	require.Equal(t, "luna", got.Model)
+	require.Equal(t, 200, got.MaxOutput)
+	require.Positive(t, got.ExpectedCost)
+	require.Equal(t, got.PlanID, got.Plan.ID)
+	require.JSONEq(t, `[]`, string(got.Plan.Excluded))
+
+	again, err := p.Plan(t.Context(), uuid.Must(uuid.NewV7()), &task.Task{Feature: "triage", Input: "Goodbye."}, 50)
+	require.NoError(t, err)
+	require.Equal(t, got.Plan, again.Plan, "the id is the content's hash")
+	require.Equal(t, 50, again.MaxOutput, "the task's own limit, where it is lower")
+	require.Less(t, again.ExpectedCost, got.ExpectedCost)
+}
+
+func TestPlan_LeavesOutWhatIsTooSmall(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(t, decide(sure))
+	long := &task.Task{Feature: "triage", Input: string(make([]byte, 9_000))}
+	got, err := p.Plan(t.Context(), uuid.Must(uuid.NewV7()), long, 0)
+	require.NoError(t, err)
+	require.Equal(t, "sol", got.Model)
+	require.Contains(t, string(got.Plan.Excluded), `"luna"`)
+}
+
+func TestPlan_SafeClass(t *testing.T) {
+	t.Parallel()
+	tests := map[string]decide{
+		"Error": func() (classifier.Decision, error) { return classifier.Decision{}, errors.New("no model") },
+		"Panic": func() (classifier.Decision, error) { panic("a bug") },
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := newPlanner(t, c).Plan(t.Context(), uuid.Must(uuid.NewV7()), &task.Task{Feature: "triage", Input: "a"}, 0)
+			require.NoError(t, err)
+			require.Equal(t, task.L2, got.Class)
+			require.Equal(t, "safe", got.Source)
+			require.Zero(t, got.Confidence)
+		})
+	}
+}
+
+func TestPlan_Refuses(t *testing.T) {
+	t.Parallel()
+	of := func(class task.Class) decide {
+		return func() (classifier.Decision, error) { return classifier.Decision{Class: class, Source: "task"}, nil }
+	}
+	tests := []struct {
+		name string
+		give decide
+		task task.Task
+		want string
+	}{
+		{
+			name: "Feature", give: sure, task: task.Task{Feature: "gone"},
+			want: `the feature "gone" is no longer configured`,
+		},
+		{
+			name: "Class", give: of(task.L3), task: task.Task{Feature: "triage"},
+			want: "no cascade is configured for class L3",
+		},
+		{
+			name: "Length", give: of(task.L1), task: task.Task{Feature: "triage", Input: string(make([]byte, 9_000_000))},
+			want: "no model of the cascade can take the task: luna",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlanner(t, tt.give)
+			delete(p.Catalog.Cascades, task.L3)
+			_, err := p.Plan(t.Context(), uuid.Must(uuid.NewV7()), &tt.task, 0)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
