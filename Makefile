@@ -2,6 +2,8 @@
 GO ?= go
 # packages that need no database run under the race detector too
 RACE = ./task/... ./catalog/... ./classifier/... ./cascade/... ./pricing/... ./validators/... ./providers/... ./producer/... ./store ./worker
+# the official SDKs, which only tests need, are in a module of their own
+ORACLE = providers/oracle
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
 .PHONY: demo test race check lint format generate tidy bench build postgres help
@@ -14,6 +16,7 @@ demo: postgres ## Run a backlog of 2,000 documents through simulated models.
 
 test: postgres ## Run every test on real Postgres and real NATS.
 	$(GO) test -timeout 10m ./...
+	cd $(ORACLE) && $(GO) test ./...
 
 race: postgres ## Run the tests of the concurrent and the pure packages under the race detector.
 	$(GO) test -race -short -timeout 15m $(RACE)
@@ -24,6 +27,7 @@ check: ## Vet, format, lint, tidy modules, generated files: everything but the t
 	$(LINT) run ./...
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
+	cd $(ORACLE) && $(GO) vet ./... && $(GO) mod tidy -diff
 	tools/generated.sh
 
 lint: ## Lint.
@@ -38,6 +42,7 @@ generate: ## Write generated files anew.
 tidy: ## Tidy the modules.
 	$(GO) mod tidy
 	cd tools && $(GO) mod tidy
+	cd $(ORACLE) && $(GO) mod tidy
 
 bench: postgres ## Measure weir against River's no-op rate and a naive pipeline.
 	@$(GO) run ./bench
