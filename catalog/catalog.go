@@ -109,6 +109,17 @@ const (
 	RefusalFail     Policy = "fail"
 )
 
+// Cache says for how long a provider is to keep a feature's stable prefix: its tools, system prompt and context.
+type Cache string
+
+// The cache policies.
+const (
+	CacheAuto Cache = "auto" // as the model has it: five minutes where a prefix has to be marked
+	CacheNone Cache = "none" // nothing is written, and no write is paid
+	Cache5m   Cache = "5m"
+	Cache1h   Cache = "1h"
+)
+
 // Feature is one cost centre.
 type Feature struct {
 	Name string
@@ -141,6 +152,8 @@ type Feature struct {
 	Retention time.Duration
 	// RepairHint gives the next model the validator's complaint. Default false.
 	RepairHint bool
+	// Cache is the policy of prompt caching. Default auto. A model that does not have a lifetime takes it as auto.
+	Cache Cache
 	// Refusal is what follows a refusal. Default escalate.
 	Refusal Policy
 	// Weight is the feature's share in dispatch. Default 1.

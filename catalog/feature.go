@@ -22,6 +22,7 @@ func readFeature(name string, o *object) Feature {
 		Lane:         task.Lane(o.word("lane", string(task.LaneNow), string(task.LaneNow), string(task.LaneBatch))),
 		Success:      Success(o.word("success", string(SuccessValidated), string(SuccessValidated), string(SuccessOutcome))),
 		RepairHint:   o.flag("repair_hint"),
+		Cache:        Cache(o.word("cache", string(CacheAuto), string(CacheAuto), string(CacheNone), string(Cache5m), string(Cache1h))),
 		Refusal: Policy(o.word("refusal", string(RefusalEscalate),
 			string(RefusalEscalate), string(RefusalSideways), string(RefusalFail))),
 	}

@@ -205,7 +205,7 @@ func TestParse_Defaults(t *testing.T) {
 	}, c.Providers["acme"])
 	require.Equal(t, catalog.Model{Name: "haiku", Provider: "acme", ID: "h-1", Tier: catalog.Mini}, c.Models["haiku"])
 	require.Equal(t, catalog.Feature{
-		Name: "ticket-triage", Lane: task.LaneNow, MaxOutputTokens: 1024, MaxAttempts: 8, Success: catalog.SuccessValidated,
+		Name: "ticket-triage", Lane: task.LaneNow, MaxOutputTokens: 1024, MaxAttempts: 8, Success: catalog.SuccessValidated, Cache: catalog.CacheAuto,
 		Retention: 30 * 24 * time.Hour, Refusal: catalog.RefusalEscalate, Weight: 1,
 	}, c.Features["ticket-triage"])
 	lane := catalog.Lane{BundleTasks: 200, BundleBytes: 16 << 20, BundleWindow: 5 * time.Minute}
@@ -245,7 +245,7 @@ func TestParse_EveryKey(t *testing.T) {
 				{Type: "not_empty", Params: json.RawMessage(`{}`)},
 			},
 			MaxOutputTokens: 77, MaxAttempts: 3, MaxCost: &cost, Success: catalog.SuccessOutcome, FailureCost: 3 * task.USD,
-			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, Weight: 5, CallTimeout: 90 * time.Minute / 3,
+			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, Cache: catalog.Cache1h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
 		},
 	}, c.Features)
 	require.Equal(t, catalog.Classifier{Default: task.L1, InJobs: true, Rules: []catalog.Rule{{

@@ -99,8 +99,14 @@ func (m *Models) TakesSchema(name string) bool {
 	if model.JSONSchema != nil {
 		return *model.JSONSchema
 	}
+	return m.Traits(name).JSONSchema
+}
+
+// Traits are what the price book knows of a model besides its prices; the zero value when it does not know the model.
+func (m *Models) Traits(name string) pricing.Traits {
+	model := m.catalog.Models[name]
 	traits, _ := m.book.Traits(m.priceProvider(model), model.ID)
-	return traits.JSONSchema
+	return traits
 }
 
 // priceProvider is the price book's name of a model's provider.

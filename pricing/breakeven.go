@@ -19,6 +19,16 @@ func BreakEven(p Price, ttl time.Duration) (uses int64, ok bool) {
 	return max(1, int64((write.pico-read.pico)/(input.pico-read.pico))+1), true
 }
 
+// Keeps says whether the price has a rate for cache writes that live for ttl, and one for reads: whether a call may ask
+// for them without having no cost afterwards.
+func (p Price) Keeps(ttl time.Duration) bool {
+	if p.row == nil {
+		return false
+	}
+	r := p.list.bands[0].rates
+	return r.writeFor(ttl).known && r[kindCacheRead].known
+}
+
 // writeFor is the rate of a write that lives for ttl.
 func (r rates) writeFor(ttl time.Duration) rate {
 	k, ok := map[time.Duration]kind{

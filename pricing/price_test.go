@@ -391,6 +391,18 @@ func TestEstimates_WrongCounts(t *testing.T) {
 	}
 }
 
+func TestPrice_Keeps(t *testing.T) {
+	t.Parallel()
+	book := mustEmbedded(t)
+	sonnet := mustPrice(t, book, pricing.Query{Provider: "anthropic", Model: "claude-sonnet-5-5", At: november()})
+	require.True(t, sonnet.Keeps(5*time.Minute))
+	require.True(t, sonnet.Keeps(time.Hour))
+	require.False(t, sonnet.Keeps(30*time.Minute))
+	old := mustPrice(t, book, pricing.Query{Provider: "openai", Model: "gpt-4o-mini", At: november()})
+	require.False(t, old.Keeps(30*time.Minute), "it reads for a price and writes for none")
+	require.False(t, pricing.Price{}.Keeps(time.Hour))
+}
+
 func TestBreakEven(t *testing.T) {
 	t.Parallel()
 	book := mustEmbedded(t)

@@ -20,6 +20,14 @@ func (c Call) Check() error {
 	case c.Messages[len(c.Messages)-1].Role != "user":
 		return fmt.Errorf("%w: the last message is not the user's", ErrCall)
 	}
+	if c.StableContext < 0 || c.StableContext > len(c.Context) {
+		return fmt.Errorf("%w: %d of %d contexts are stable", ErrCall, c.StableContext, len(c.Context))
+	}
+	switch c.Cache {
+	case CacheUnasked, Cache5m, Cache1h:
+	default:
+		return fmt.Errorf("%w: the cache lifetime %q is neither 5m nor 1h", ErrCall, c.Cache)
+	}
 	for i, m := range c.Messages {
 		if m.Role != "user" && m.Role != "assistant" {
 			return fmt.Errorf("%w: message %d has the role %q, neither user nor assistant", ErrCall, i, m.Role)

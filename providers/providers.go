@@ -33,6 +33,11 @@ type Call struct {
 	System  string
 	Context []string
 	Tools   []task.Tool
+	// StableContext is how many of Context belong to every call of the feature: the prefix that Cache is about ends with
+	// them. The others are the task's own.
+	StableContext int
+	// Cache asks the provider to keep the stable prefix.
+	Cache Cache
 	// Messages is the variable part, ending with a user's turn.
 	Messages []task.Message
 	// Schema asks for structured output where JSONSchema says that the model takes it.
@@ -43,6 +48,16 @@ type Call struct {
 	// Timeout overrides the provider's total timeout when it is above 0.
 	Timeout time.Duration
 }
+
+// Cache is for how long a provider is asked to keep the stable prefix of a call.
+type Cache string
+
+// The ways to ask. A wire format without marks ignores them.
+const (
+	CacheUnasked Cache = ""   // nothing is said: what the provider does by itself
+	Cache5m      Cache = "5m" // marked for five minutes
+	Cache1h      Cache = "1h" // marked for an hour
+)
 
 // Request is an encoded call.
 type Request struct {

@@ -63,7 +63,9 @@ type attempt struct {
 // make makes the attempt of one member and settles it. Whatever goes wrong ends in the ledger; false says that even that
 // failed before there was an attempt, so that the member is still the bundle's. called is told when the call is over:
 // the settlement's wait for its commit needs no room among the provider's calls.
-func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member, called func()) (made bool) {
+func (a *attempts) make(
+	ctx context.Context, bundle uuid.UUID, m *store.Member, cache providers.Cache, called func(),
+) (made bool) {
 	var open *attempt // its intent may be in the ledger
 	defer func() {
 		if p := recover(); p != nil {
@@ -71,7 +73,7 @@ func (a *attempts) make(ctx context.Context, bundle uuid.UUID, m *store.Member, 
 			made = a.salvage(ctx, bundle, m, open, p)
 		}
 	}()
-	at, ending := a.prepare(bundle, m)
+	at, ending := a.prepare(bundle, m, cache)
 	if ending != nil {
 		return a.end(ctx, *ending)
 	}
@@ -139,8 +141,17 @@ func (a *attempts) call(ctx context.Context, at *attempt) (s store.Settlement) {
 	return a.closed(at, judged, finished)
 }
 
+// cacheOf is what the calls of a bundle ask of the provider's prompt cache.
+func (a *attempts) cacheOf(m *store.Member, members int) providers.Cache {
+	price, err := a.models.Price(m.Model, a.now())
+	if err != nil { // every member is told so
+		return providers.CacheUnasked
+	}
+	return cacheOf(a.catalog.Features[m.Feature], price, a.models.Traits(m.Model), members)
+}
+
 // prepare decodes the task and encodes its call. It gives an ending instead when no call can be made.
-func (a *attempts) prepare(bundle uuid.UUID, m *store.Member) (*attempt, *store.Ending) {
+func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache providers.Cache) (*attempt, *store.Ending) {
 	at := &attempt{id: newID(), bundle: bundle, member: m, model: a.catalog.Models[m.Model], started: a.now()}
 	fail := func(status task.Status, reason string) (*attempt, *store.Ending) {
 		return nil, &store.Ending{
@@ -163,7 +174,7 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member) (*attempt, *store.
 		return fail(task.Failed, "the stored plan cannot be read")
 	}
 	call := newCall(at.id, at.task, feature, at.model.ID, m.MaxOutput, deref(m.Hint))
-	call.JSONSchema = a.models.TakesSchema(m.Model)
+	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cache
 	if at.request, err = a.providers[at.model.Provider].Prepare(call); err != nil {
 		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
 	}

@@ -27,6 +27,7 @@ func newCall(id uuid.UUID, t *task.Task, f catalog.Feature, modelID string, maxO
 		Model:           modelID,
 		System:          f.System,
 		Context:         context,
+		StableContext:   len(f.Context),
 		Tools:           t.Tools,
 		Messages:        messages,
 		Schema:          f.OutputSchema,

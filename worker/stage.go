@@ -36,6 +36,7 @@ type stage struct {
 	attempts   *attempts
 	slots      map[string]chan struct{} // by provider: its concurrency
 	pauses     *pauses
+	warmth     *warmth
 	lease      *lease
 	dispatcher *dispatcher
 	boot       uuid.UUID
@@ -98,6 +99,13 @@ func (w *stage) work(
 	window := time.NewTimer(w.window(first))
 	defer window.Stop()
 	slots := w.slots[w.catalog.Models[first.Model].Provider]
+	cache := w.attempts.cacheOf(&first, len(members))
+	prefix, alone := w.warmth.enter(prefixOf{first.Feature, first.Model, cache}, w.now())
+	if alone {
+		defer prefix.warm() // nobody waits for ever for a call that is not made
+	} else {
+		prefix.wait()
+	}
 	var calls sync.WaitGroup
 	var unmade atomic.Int64
 	defer func() {
@@ -110,14 +118,22 @@ func (w *stage) work(
 		if wait, reason = w.take(ctx, first.Model, slots, window.C); reason != "" {
 			return len(members) - i, wait, reason
 		}
+		over := make(chan struct{})
 		calls.Go(func() {
-			free := sync.OnceFunc(func() { <-slots })
+			free := sync.OnceFunc(func() {
+				<-slots
+				close(over)
+			})
 			defer free()
 			// a call that has begun is paid for: neither a shutdown nor River's timeout throws its answer away
-			if !w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i], free) {
+			if !w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i], cache, free) {
 				unmade.Add(1)
 			}
 		})
+		if alone && i == 0 { // it writes the prefix that the others read
+			<-over
+			prefix.warm()
+		}
 	}
 	return 0, 0, ""
 }

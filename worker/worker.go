@@ -151,7 +151,8 @@ func (w *Worker) wire() error {
 		dispatcher: w.dispatcher, deliverer: w.deliverer, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 	})
 	w.stage = &stage{
-		pool: c.Pool, catalog: c.Catalog, slots: slots(c.Catalog), pauses: paused, lease: w.lease,
+		pool: c.Pool, catalog: c.Catalog, slots: slots(c.Catalog), pauses: paused, warmth: newWarmth(),
+		lease:      w.lease,
 		dispatcher: w.dispatcher, boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 		attempts: &attempts{
 			pool: c.Pool, recorder: w.recorder, catalog: c.Catalog, models: w.models, providers: c.Providers,

@@ -47,11 +47,12 @@ func appendMessage(dst []byte, m task.Message) []byte {
 func stable(call providers.Call) ([]byte, error) {
 	dst := append([]byte(nil), `{"model":`...)
 	dst = httpcall.AppendString(dst, call.Model)
-	dst, err := appendTools(dst, call.Tools)
+	last := lastStable(call)
+	dst, err := appendTools(dst, call.Tools, markOf(call, last < 0))
 	if err != nil {
 		return nil, err
 	}
-	dst = appendSystem(dst, call.System, call.Context)
+	dst = appendSystem(dst, call, last)
 	if call.JSONSchema && len(call.Schema) > 0 {
 		dst = append(dst, `,"output_config":{"format":{"type":"json_schema","schema":`...)
 		if dst, err = httpcall.AppendObject(dst, call.Schema); err != nil {
@@ -62,7 +63,31 @@ func stable(call providers.Call) ([]byte, error) {
 	return append(dst, `,"messages":[`...), nil
 }
 
-func appendTools(dst []byte, tools []task.Tool) ([]byte, error) {
+// lastStable is the place of the text, system first and then the contexts, that the stable prefix ends with; -1 when it
+// has none and ends with the tools.
+func lastStable(call providers.Call) int {
+	for i := call.StableContext - 1; i >= 0; i-- {
+		if call.Context[i] != "" {
+			return i + 1
+		}
+	}
+	if call.System != "" {
+		return 0
+	}
+	return -1
+}
+
+// markOf is the mark at the end of the stable prefix, which covers everything before it: one is enough. A prefix that is
+// too short to be kept is neither kept nor charged.
+func markOf(call providers.Call, here bool) string {
+	if !here || call.Cache == providers.CacheUnasked {
+		return ""
+	}
+	return `,"cache_control":{"type":"ephemeral","ttl":"` + string(call.Cache) + `"}`
+}
+
+// appendTools writes the tools; mark ends the last one.
+func appendTools(dst []byte, tools []task.Tool, mark string) ([]byte, error) {
 	if len(tools) == 0 {
 		return dst, nil
 	}
@@ -75,6 +100,9 @@ func appendTools(dst []byte, tools []task.Tool) ([]byte, error) {
 		if dst, err = appendTool(dst, tool); err != nil {
 			return nil, err
 		}
+	}
+	if mark != "" {
+		dst = append(append(dst[:len(dst)-1], mark...), '}')
 	}
 	return append(dst, ']'), nil
 }
@@ -94,10 +122,11 @@ func appendTool(dst []byte, tool task.Tool) ([]byte, error) {
 	return append(dst, '}'), err
 }
 
-// appendSystem writes the system prompt and each context as a block of its own, so that each can end a cached prefix.
-func appendSystem(dst []byte, system string, context []string) []byte {
+// appendSystem writes the system prompt and each context as a block of its own, so that each can end a cached prefix: the
+// one at place last does.
+func appendSystem(dst []byte, call providers.Call, last int) []byte {
 	open := false
-	for _, text := range append([]string{system}, context...) {
+	for i, text := range append([]string{call.System}, call.Context...) {
 		if text == "" {
 			continue // the API refuses empty blocks
 		}
@@ -109,6 +138,7 @@ func appendSystem(dst []byte, system string, context []string) []byte {
 		}
 		dst = append(dst, `{"type":"text","text":`...)
 		dst = httpcall.AppendString(dst, text)
+		dst = append(dst, markOf(call, i == last)...)
 		dst = append(dst, '}')
 	}
 	if open {

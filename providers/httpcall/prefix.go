@@ -28,6 +28,8 @@ type prefix struct {
 	tools      []task.Tool
 	schema     json.RawMessage
 	jsonSchema bool
+	stable     int
+	cache      providers.Cache
 	encoded    []byte
 }
 
@@ -60,13 +62,15 @@ func newPrefix(call providers.Call, encoded []byte) *prefix {
 	}
 	return &prefix{
 		model: call.Model, system: call.System, context: slices.Clone(call.Context), tools: tools,
-		schema: bytes.Clone(call.Schema), jsonSchema: call.JSONSchema, encoded: slices.Clip(encoded),
+		schema: bytes.Clone(call.Schema), jsonSchema: call.JSONSchema, stable: call.StableContext, cache: call.Cache,
+		encoded: slices.Clip(encoded),
 	}
 }
 
 // fits is quick in both directions: strings of other lengths differ at once, and the same string has the same address.
 func (p *prefix) fits(call *providers.Call) bool {
 	return p.model == call.Model && p.system == call.System && p.jsonSchema == call.JSONSchema &&
+		p.stable == call.StableContext && p.cache == call.Cache &&
 		slices.Equal(p.context, call.Context) && bytes.Equal(p.schema, call.Schema) &&
 		slices.EqualFunc(p.tools, call.Tools, sameTool)
 }

@@ -118,7 +118,12 @@ func calls() map[string]providers.Call {
 	schema.Schema = json.RawMessage(
 		`{"type":"object","properties":{"total":{"type":"number"}},"required":["total"],"additionalProperties":false}`,
 	)
-	return map[string]providers.Call{"Plain": plain, "Full": full, "Tools": tools, "Schema": schema}
+	marked, markedTools := schema, tools
+	marked.StableContext, marked.Cache = 1, providers.Cache1h
+	markedTools.System, markedTools.Cache = "", providers.Cache5m
+	return map[string]providers.Call{
+		"Plain": plain, "Full": full, "Tools": tools, "Schema": schema, "Marked": marked, "MarkedTools": markedTools,
+	}
 }
 
 // again decodes into an SDK's type and encodes what came of it.
