@@ -37,14 +37,14 @@ func cacheOf(f catalog.Feature, price pricing.Price, traits pricing.Traits, call
 		least = leastCacheable
 	}
 	uses, pays := pricing.BreakEven(price, shortLife)
-	if !pays || int64(calls) < uses || prefixTokens(f) < least {
+	if !pays || int64(calls) < uses || PrefixTokens(f) < least {
 		return providers.CacheUnasked
 	}
 	return providers.Cache5m
 }
 
-// prefixTokens is about how many tokens of every prompt of a feature are the same.
-func prefixTokens(f catalog.Feature) int64 {
+// PrefixTokens is about how many tokens of every prompt of a feature are the same.
+func PrefixTokens(f catalog.Feature) int64 {
 	bytes := len(f.System)
 	for _, c := range f.Context {
 		bytes += len(c)
