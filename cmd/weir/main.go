@@ -16,6 +16,7 @@ import (
 // cli is every subcommand.
 type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run a backlog through simulated models and show what the cascade saves."`
+	Init    initCmd    `cmd:"" help:"Write a weir.yaml for the providers whose keys are in the environment."`
 	Up      upCmd      `cmd:"" help:"Run weir with its own Postgres and NATS."`
 	Run     runCmd     `cmd:"" help:"Run parts of weir against DATABASE_URL and NATS_URL."`
 	Publish publishCmd `cmd:"" help:"Publish tasks from a JSONL file, a directory or standard input."`

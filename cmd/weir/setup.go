@@ -31,7 +31,7 @@ type setup struct {
 func readSetup(path string) (*setup, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s; 'weir config starter > %s' writes one to begin with", path, path)
+		return nil, fmt.Errorf("there is no %s; 'weir init --out %s' writes one to begin with", path, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)

@@ -31,9 +31,9 @@ func newSchema(raw []byte) *schema {
 const maxSchemaDepth = 12
 
 // value makes a JSON value that fits the schema. With off, the first finite set that it comes to gets a label that is
-// not in it, and found says that there was one.
-func (s *schema) value(d *dice.Dice, off bool) (value string, found bool) {
-	m := &maker{schema: s, d: d, off: off}
+// not in it, and found says that there was one. Texts whose description asks for a copy are taken from source.
+func (s *schema) value(d *dice.Dice, off bool, source string) (value string, found bool) {
+	m := &maker{schema: s, d: d, off: off, source: strings.Fields(source)}
 	return string(m.make(nil, s.root, 0)), off && !m.off
 }
 
@@ -42,6 +42,7 @@ type maker struct {
 	schema *schema
 	d      *dice.Dice
 	off    bool
+	source []string // the words that are copied
 }
 
 func (m *maker) make(b []byte, node map[string]any, depth int) []byte {
@@ -232,6 +233,9 @@ func (m *maker) text(node map[string]any) string {
 			return text
 		}
 	}
+	if text, ok := m.copied(node); ok {
+		return text
+	}
 	const usual, most = 60, 10_000
 	low := min(bound(node, "minLength", 1), most)
 	high := min(bound(node, "maxLength", max(low, usual)), most)
@@ -246,6 +250,19 @@ func (m *maker) text(node map[string]any) string {
 		text += "x"
 	}
 	return text
+}
+
+// copied is a few words of the source, where a text's description asks for its words as they are.
+func (m *maker) copied(node map[string]any) (string, bool) {
+	const fewest, most = 1, 4
+	about, _ := node["description"].(string)
+	if len(m.source) == 0 || !strings.Contains(about, "word for word") {
+		return "", false
+	}
+	start := m.d.Below(len(m.source))
+	end := min(start+m.d.Between(fewest, most), len(m.source))
+	text := strings.Join(m.source[start:end], " ")
+	return text, len(text) >= bound(node, "minLength", 0) && len(text) <= bound(node, "maxLength", len(text))
 }
 
 func (m *maker) formatted(node map[string]any) (string, bool) {
