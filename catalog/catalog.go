@@ -34,18 +34,19 @@ type Catalog struct {
 const (
 	APIAnthropic = "anthropic" // Messages
 	APIOpenAI    = "openai"    // Chat Completions, which many other servers speak too
+	APIResponses = "openai-responses"
 )
 
 // Provider is one account at one endpoint.
 type Provider struct {
 	Name string
-	// API is the wire format: anthropic or openai.
+	// API is the wire format: anthropic, openai or openai-responses.
 	API string
 	// BaseURL is the endpoint without the method's path; the API's public endpoint when empty.
 	BaseURL string
 	// KeyEnv names the environment variable that holds the key; empty means that no key is sent.
 	KeyEnv string
-	// Prices names the price book's provider. Default: the API's name.
+	// Prices names the price book's provider. Default: the one behind the API.
 	Prices string
 	// ConnectTimeout bounds dialling and TLS. Default 10 s.
 	ConnectTimeout time.Duration

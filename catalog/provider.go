@@ -13,7 +13,7 @@ func readProvider(name string, o *object) Provider {
 		Name:           name,
 		API:            api,
 		KeyEnv:         readKeyEnv(o),
-		Prices:         api,
+		Prices:         pricesOf(api),
 		ConnectTimeout: o.duration("connect_timeout", DefaultConnectTimeout, minTimeout, maxTimeout),
 		Timeout:        o.duration("timeout", DefaultTimeout, minTimeout, maxTimeout),
 		IdleTimeout:    o.duration("idle_timeout", DefaultIdleTimeout, minTimeout, maxTimeout),
@@ -28,7 +28,15 @@ func readProvider(name string, o *object) Provider {
 	return p
 }
 
-func apis() []string { return []string{APIAnthropic, APIOpenAI} }
+func apis() []string { return []string{APIAnthropic, APIOpenAI, APIResponses} }
+
+// pricesOf is the price book's name of who is behind an API's public endpoint.
+func pricesOf(api string) string {
+	if api == APIResponses {
+		return APIOpenAI
+	}
+	return api
+}
 
 // readKeyEnv never repeats the value: where a variable's name is expected, people paste the key itself.
 func readKeyEnv(o *object) string {

@@ -24,9 +24,9 @@ func (c Call) Check() error {
 		return fmt.Errorf("%w: %d of %d contexts are stable", ErrCall, c.StableContext, len(c.Context))
 	}
 	switch c.Cache {
-	case CacheUnasked, Cache5m, Cache1h:
+	case CacheUnasked, CacheNone, Cache5m, Cache1h:
 	default:
-		return fmt.Errorf("%w: the cache lifetime %q is neither 5m nor 1h", ErrCall, c.Cache)
+		return fmt.Errorf("%w: the cache lifetime %q is not one of none, 5m, 1h", ErrCall, c.Cache)
 	}
 	for i, m := range c.Messages {
 		if m.Role != "user" && m.Role != "assistant" {

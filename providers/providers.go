@@ -54,9 +54,10 @@ type Cache string
 
 // The ways to ask. A wire format without marks ignores them.
 const (
-	CacheUnasked Cache = ""   // nothing is said: what the provider does by itself
-	Cache5m      Cache = "5m" // marked for five minutes
-	Cache1h      Cache = "1h" // marked for an hour
+	CacheUnasked Cache = ""     // nothing is said: what the provider does by itself
+	CacheNone    Cache = "none" // nothing is to be written, where the provider writes unasked and bills it
+	Cache5m      Cache = "5m"   // marked for five minutes
+	Cache1h      Cache = "1h"   // marked for an hour
 )
 
 // Request is an encoded call.

@@ -12,6 +12,7 @@ import (
 const (
 	shortLife = 5 * time.Minute
 	longLife  = time.Hour
+	autoLife  = 30 * time.Minute // of what OpenAI writes unasked
 	// leastCacheable is the shortest prefix that auto has kept, in tokens, where the price book does not know the model's:
 	// the longest of the known ones.
 	leastCacheable = 4_096
@@ -25,6 +26,8 @@ const (
 // is long enough for the model.
 func cacheOf(f catalog.Feature, price pricing.Price, traits pricing.Traits, calls int) providers.Cache {
 	switch {
+	case f.Cache == catalog.CacheNone && price.Keeps(autoLife):
+		return providers.CacheNone
 	case f.Cache == catalog.CacheNone || !price.Keeps(shortLife):
 		return providers.CacheUnasked
 	case f.Cache == catalog.Cache1h && price.Keeps(longLife):
@@ -77,7 +80,7 @@ func newWarmth() *warmth { return &warmth{prefixes: map[prefixOf]*kept{}} }
 // enter is called before the calls of a bundle. Where it says alone, the prefix is cold: the first call goes alone, and
 // warm is called when it is over. The calls of other bundles wait for that.
 func (w *warmth) enter(p prefixOf, now time.Time) (k *kept, alone bool) {
-	if p.cache == providers.CacheUnasked {
+	if p.cache == providers.CacheUnasked || p.cache == providers.CacheNone {
 		return nil, false
 	}
 	life := shortLife

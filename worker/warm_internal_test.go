@@ -31,6 +31,7 @@ func TestCacheOf(t *testing.T) {
 		{"AutoWithAShortPrefix", "anthropic", "claude-sonnet-5-5", catalog.CacheAuto, short, 100, providers.CacheUnasked},
 		{"AutoWhereTheLeastIsUnknown", "anthropic", "claude-haiku-5-5", catalog.CacheAuto, 4_000, 100, providers.CacheUnasked},
 		{"None", "anthropic", "claude-sonnet-5-5", catalog.CacheNone, long, 100, providers.CacheUnasked},
+		{"NoneWhereWritesAreBilledUnasked", "openai", "gpt-6-luna", catalog.CacheNone, long, 100, providers.CacheNone},
 		{"FiveMinutes", "anthropic", "claude-sonnet-5-5", catalog.Cache5m, short, 1, providers.Cache5m},
 		{"AnHour", "anthropic", "claude-sonnet-5-5", catalog.Cache1h, short, 1, providers.Cache1h},
 		{"WithoutMarks", "openai", "gpt-6-luna", catalog.Cache1h, long, 100, providers.CacheUnasked},

@@ -15,11 +15,13 @@ import (
 
 const cachingYAML = `
 providers:
-  sim: {api: anthropic, base_url: "%s", allow_private: true, concurrency: 8, timeout: 10s}
+  marks: {api: anthropic, base_url: "%[1]s", allow_private: true, concurrency: 8, timeout: 10s}
+  unasked: {api: openai-responses, base_url: "%[1]s", allow_private: true, concurrency: 8, timeout: 10s}
 models:
-  sonnet: {provider: sim, id: claude-sonnet-5-5, tier: mini}
+  sonnet: {provider: marks, id: claude-sonnet-5-5, tier: mini}
+  luna: {provider: unasked, id: gpt-6-luna, tier: mini}
 cascades:
-  L1: [sonnet]
+  L1: [MODEL]
 features:
   triage:
     system: |
@@ -41,20 +43,25 @@ func TestCaching(t *testing.T) {
 	t.Parallel()
 	const tasks = 20
 	tests := []struct {
-		policy string
-		words  int
-		cached bool
+		model   string
+		policy  string
+		words   int
+		cached  bool
+		unasked bool // the provider decides what it writes
 	}{
-		{policy: "auto", words: 3000, cached: true},
-		{policy: "1h", words: 3000, cached: true},
-		{policy: "none", words: 3000},
-		{policy: "auto", words: 10},
+		{model: "sonnet", policy: "auto", words: 3000, cached: true},
+		{model: "sonnet", policy: "1h", words: 3000, cached: true},
+		{model: "sonnet", policy: "none", words: 3000},
+		{model: "sonnet", policy: "auto", words: 10},
+		{model: "luna", policy: "auto", words: 3000, cached: true, unasked: true},
+		{model: "luna", policy: "none", words: 3000},
 	}
 	for _, tt := range tests {
-		t.Run(tt.policy, func(t *testing.T) {
+		t.Run(tt.model+"/"+tt.policy, func(t *testing.T) {
 			t.Parallel()
 			dsn := pgtest.DSN(t)
-			yaml := strings.NewReplacer("CONTEXT", strings.Repeat("tariff ", tt.words), "POLICY", tt.policy).Replace(cachingYAML)
+			yaml := strings.NewReplacer("CONTEXT", strings.Repeat("tariff ", tt.words), "POLICY", tt.policy,
+				"MODEL", tt.model).Replace(cachingYAML)
 			b := setupServers(t, dsn, pgtest.Open(t, dsn), yaml, sim.Config{Seed: 7, Speed: 20})
 			b.publish(t, tasks)
 			weir := b.start(t, "")
@@ -65,7 +72,7 @@ func TestCaching(t *testing.T) {
 			require.NoError(t, err)
 			var billed task.Pico
 			for _, entry := range b.sim.Ledger() {
-				price, err := book.Price(pricing.Query{Provider: "anthropic", Model: entry.Model, At: entry.Began})
+				price, err := book.Price(pricing.Query{Provider: map[string]string{"sonnet": "anthropic", "luna": "openai"}[tt.model], Model: entry.Model, At: entry.Began})
 				require.NoError(t, err)
 				bill, err := price.Cost(entry.Usage)
 				require.NoError(t, err)
@@ -73,10 +80,15 @@ func TestCaching(t *testing.T) {
 			}
 			require.Equal(t, int(billed), b.count(t, `SELECT sum(cost_pusd)::bigint FROM weir.attempts`))
 			writes := b.count(t, `SELECT count(*) FROM weir.attempts
-				WHERE cache_write_5m_tokens > 0 OR cache_write_1h_tokens > 0`)
+				WHERE cache_write_5m_tokens + cache_write_30m_tokens + cache_write_1h_tokens > 0`)
 			reads := b.count(t, `SELECT count(*) FROM weir.attempts WHERE cache_read_tokens > 0`)
 			if !tt.cached {
 				require.Zero(t, writes+reads)
+				return
+			}
+			if tt.unasked {
+				require.Positive(t, writes)
+				require.Positive(t, reads)
 				return
 			}
 			require.Equal(t, tasks, writes+reads)

@@ -15,6 +15,7 @@ import (
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/anthropic"
 	"github.com/weirhq/weir/providers/openai"
+	"github.com/weirhq/weir/providers/responses"
 	"github.com/weirhq/weir/validators"
 )
 
@@ -110,10 +111,12 @@ func buildProvider(p catalog.Provider, key providers.Secret) (providers.Provider
 		UserAgent: "weir/" + version(),
 	}
 	switch p.API {
-	case "anthropic":
+	case catalog.APIAnthropic:
 		return anthropic.New(config)
-	case "openai":
+	case catalog.APIOpenAI:
 		return openai.New(config)
+	case catalog.APIResponses:
+		return responses.New(config)
 	}
-	return nil, fmt.Errorf("api %q is not one of anthropic, openai", p.API)
+	return nil, fmt.Errorf("api %q is unknown", p.API)
 }

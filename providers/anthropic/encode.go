@@ -80,7 +80,7 @@ func lastStable(call providers.Call) int {
 // markOf is the mark at the end of the stable prefix, which covers everything before it: one is enough. A prefix that is
 // too short to be kept is neither kept nor charged.
 func markOf(call providers.Call, here bool) string {
-	if !here || call.Cache == providers.CacheUnasked {
+	if !here || call.Cache == providers.CacheUnasked || call.Cache == providers.CacheNone {
 		return ""
 	}
 	return `,"cache_control":{"type":"ephemeral","ttl":"` + string(call.Cache) + `"}`

@@ -90,7 +90,7 @@ func TestStrict(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, tc.want, strict(json.RawMessage(tc.schema)))
+			require.Equal(t, tc.want, Strict(json.RawMessage(tc.schema)))
 		})
 	}
 }
@@ -99,7 +99,7 @@ func FuzzStrict(f *testing.F) {
 	f.Add([]byte(`{"type":"object","properties":{"a":{"anyOf":[{"type":"null"}]}},"required":["a"],"additionalProperties":false}`))
 	f.Add([]byte(`{"type":["object"],"items":[]}`))
 	f.Fuzz(func(t *testing.T, schema []byte) {
-		if strict(schema) {
+		if Strict(schema) {
 			var root map[string]json.RawMessage
 			require.NoError(t, json.Unmarshal(schema, &root))
 			require.Equal(t, `"object"`, string(root["type"]))

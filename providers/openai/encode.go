@@ -57,7 +57,7 @@ func stable(call providers.Call) ([]byte, error) {
 	}
 	if call.JSONSchema && len(call.Schema) > 0 {
 		dst = append(dst, `,"response_format":{"type":"json_schema","json_schema":{"name":"answer","strict":`...)
-		dst = strconv.AppendBool(dst, strict(call.Schema))
+		dst = strconv.AppendBool(dst, Strict(call.Schema))
 		dst = append(dst, `,"schema":`...)
 		if dst, err = httpcall.AppendObject(dst, call.Schema); err != nil {
 			return nil, err
@@ -65,14 +65,14 @@ func stable(call providers.Call) ([]byte, error) {
 		dst = append(dst, `}}`...)
 	}
 	dst = append(dst, `,"messages":[`...)
-	if system := systemText(call.System, call.Context); system != "" {
+	if system := SystemText(call.System, call.Context); system != "" {
 		dst = appendMessage(dst, "system", system)
 	}
 	return dst, nil
 }
 
-// systemText is one text, because chat templates of open models take one system message, and that as a string.
-func systemText(system string, context []string) string {
+// SystemText is one text, because chat templates of open models take one system message, and that as a string.
+func SystemText(system string, context []string) string {
 	var parts []string
 	for _, text := range append([]string{system}, context...) {
 		if text != "" {

@@ -66,8 +66,20 @@ func (e *apiError) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// FaultOf reads an error object that an answer holds; false when it is null or absent.
+func FaultOf(raw json.RawMessage, a httpcall.Answer) (httpcall.Fault, bool) {
+	var e apiError
+	if len(raw) == 0 || e.UnmarshalJSON(raw) != nil || !e.present {
+		return httpcall.Fault{}, false
+	}
+	return e.fault(a), true
+}
+
 // Fault reads an error answer.
-func (format) Fault(a httpcall.Answer) httpcall.Fault {
+func (format) Fault(a httpcall.Answer) httpcall.Fault { return FaultOfBody(a) }
+
+// FaultOfBody reads an error answer of OpenAI's or of what others made of its APIs.
+func FaultOfBody(a httpcall.Answer) httpcall.Fault {
 	var body struct {
 		Error apiError `json:"error"`
 		// Older vLLM puts the error's fields at the top, FastAPI has a detail.

@@ -8,10 +8,10 @@ import (
 // maxStrictDepth is the deepest schema that is looked through; the API's own limit is lower.
 const maxStrictDepth = 32
 
-// strict says whether a schema is one that the API takes in strict mode: an object at the root, every object closed and
+// Strict says whether a schema is one that the API takes in strict mode: an object at the root, every object closed and
 // with all its properties required, and no keyword outside the supported subset. A schema that is not is sent all the
 // same, as a hint; the validators check the answer in either case.
-func strict(schema json.RawMessage) bool {
+func Strict(schema json.RawMessage) bool {
 	var root map[string]json.RawMessage
 	if json.Unmarshal(schema, &root) != nil || root["anyOf"] != nil {
 		return false

@@ -121,20 +121,12 @@ func (p *player) content(q *question, m *model, d *dice.Dice) answer {
 	return p.improvise(q, m, d)
 }
 
-// lastTurn is what the user said last.
-func lastTurn(q *question) string {
-	if len(q.users) == 0 {
-		return ""
-	}
-	return q.users[len(q.users)-1]
-}
-
 // callTool calls one of the functions that are offered.
 func callTool(q *question, d *dice.Dice) answer {
 	t := dice.Pick(d, q.tools)
 	arguments := "{}"
 	if len(t.schema) > 0 {
-		if value, _ := newSchema(t.schema).value(d, false, lastTurn(q)); strings.HasPrefix(value, "{") {
+		if value, _ := newSchema(t.schema).value(d, false, q.last()); strings.HasPrefix(value, "{") {
 			arguments = value
 		}
 	}
@@ -182,7 +174,7 @@ func (p *player) improvise(q *question, m *model, d *dice.Dice) answer {
 	switch {
 	case s.schema != nil:
 		var found bool
-		if a.text, found = s.schema.value(d, off, lastTurn(q)); off && !found {
+		if a.text, found = s.schema.value(d, off, q.last()); off && !found {
 			a.played = PlayedMalformed // no set to miss
 		}
 	case len(s.labels) > 0:

@@ -63,9 +63,10 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"model":"m","max_tokens":5,"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral","ttl":"1h"}}]}],"tools":[{"name":"f","input_schema":{}}]}`))
 	f.Add([]byte(`{"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"}]}],"response_format":{"type":"json_schema","json_schema":{"schema":{"type":"object"}}},"metadata":{"attempt_id":"1"}}`))
 	f.Add([]byte(` { "model" : null , "n" : 1e400, "tool_choice":"required","prompt_cache_options":{"mode":"explicit"} } `))
+	f.Add([]byte(`{"model":"m","instructions":"s","input":[{"role":"user","content":"x"}],"text":{"format":{"schema":{}}}}`))
 	header := http.Header{"Anthropic-Version": {"x"}}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, w := range []wire{messages{}, completions{}} {
+		for _, w := range []wire{messages{}, completions{}, responses{}} {
 			q, problem := w.parse(body, header)
 			if problem != nil {
 				require.NotEmpty(t, problem.message)

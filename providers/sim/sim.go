@@ -197,8 +197,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.post(w, r, messages{})
 	case strings.HasSuffix(path, "/chat/completions"):
 		s.post(w, r, completions{})
+	case strings.HasSuffix(path, "/responses"):
+		s.post(w, r, responses{})
 	default:
-		http.Error(w, "the simulator serves POST .../v1/messages, POST .../chat/completions and /sim/", http.StatusNotFound)
+		http.Error(w, "the simulator serves POST .../v1/messages, .../chat/completions, .../responses, and /sim/",
+			http.StatusNotFound)
 	}
 }
 
