@@ -35,12 +35,13 @@ const (
 	APIAnthropic = "anthropic" // Messages
 	APIOpenAI    = "openai"    // Chat Completions, which many other servers speak too
 	APIResponses = "openai-responses"
+	APIGemini    = "gemini" // generateContent of the Gemini Developer API
 )
 
 // Provider is one account at one endpoint.
 type Provider struct {
 	Name string
-	// API is the wire format: anthropic, openai or openai-responses.
+	// API is the wire format: anthropic, openai, openai-responses or gemini.
 	API string
 	// BaseURL is the endpoint without the method's path; the API's public endpoint when empty.
 	BaseURL string

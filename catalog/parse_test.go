@@ -195,6 +195,15 @@ func TestParse_NeverRepeatsAKey(t *testing.T) {
 	}
 }
 
+// TestParse_PricesOfGemini: the price book goes by who sends the bill.
+func TestParse_PricesOfGemini(t *testing.T) {
+	t.Parallel()
+	c := mustParse(t, "providers:\n  acme: {api: gemini}\n  other: {api: gemini, prices: reseller}\n")
+	require.Equal(t, catalog.APIGemini, c.Providers["acme"].API)
+	require.Equal(t, "google", c.Providers["acme"].Prices)
+	require.Equal(t, "reseller", c.Providers["other"].Prices)
+}
+
 func TestParse_Defaults(t *testing.T) {
 	t.Parallel()
 

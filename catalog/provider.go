@@ -28,12 +28,15 @@ func readProvider(name string, o *object) Provider {
 	return p
 }
 
-func apis() []string { return []string{APIAnthropic, APIOpenAI, APIResponses} }
+func apis() []string { return []string{APIAnthropic, APIOpenAI, APIResponses, APIGemini} }
 
-// pricesOf is the price book's name of who is behind an API's public endpoint.
+// pricesOf is whom the price book names for an API: the one who sends the bill, which is not always the API's name.
 func pricesOf(api string) string {
-	if api == APIResponses {
+	switch api {
+	case APIResponses:
 		return APIOpenAI
+	case APIGemini:
+		return "google"
 	}
 	return api
 }

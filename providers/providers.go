@@ -64,8 +64,10 @@ const (
 type Request struct {
 	AttemptID uuid.UUID
 	Model     string
-	Body      []byte
-	Timeout   time.Duration
+	// Path follows the endpoint's own path and needs no escaping; empty where all calls are posted to the same URL.
+	Path    string
+	Body    []byte
+	Timeout time.Duration
 }
 
 // StopReason is why a model stopped, in one vocabulary for all providers.

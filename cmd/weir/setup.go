@@ -14,6 +14,7 @@ import (
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/anthropic"
+	"github.com/weirhq/weir/providers/gemini"
 	"github.com/weirhq/weir/providers/openai"
 	"github.com/weirhq/weir/providers/responses"
 	"github.com/weirhq/weir/validators"
@@ -117,6 +118,8 @@ func buildProvider(p catalog.Provider, key providers.Secret) (providers.Provider
 		return openai.New(config)
 	case catalog.APIResponses:
 		return responses.New(config)
+	case catalog.APIGemini:
+		return gemini.New(config)
 	}
 	return nil, fmt.Errorf("api %q is unknown", p.API)
 }

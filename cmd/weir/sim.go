@@ -39,6 +39,7 @@ func (c *simCmd) Run(ctx context.Context, a *app) (err error) {
 	_, _ = fmt.Fprintf(a.stdout, `simulated models on %s (no key needed)
   Anthropic Messages       base_url: %[1]s
   OpenAI Chat Completions  base_url: %[1]s
+  Gemini generateContent   base_url: %[1]s
   what it billed           %[1]s/sim/stats and %[1]s/sim/ledger
 `, server.URL())
 	<-ctx.Done()

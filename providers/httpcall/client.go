@@ -5,6 +5,7 @@ package httpcall
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,14 +33,14 @@ type Format interface {
 // Wire is one wire format at one endpoint.
 type Wire struct {
 	Format Format
-	// URL is where calls are posted.
+	// URL is where calls are posted, each at its request's path below it.
 	URL *url.URL
 	// KeyHeader and KeyPrefix say how the key is sent, such as Authorization and "Bearer ".
 	KeyHeader string
 	KeyPrefix string
 	// Header is sent with every request.
 	Header map[string]string
-	// RequestIDHeader names the provider's id of the request in an answer.
+	// RequestIDHeader names the provider's id of the request in an answer; empty when it stands in no header.
 	RequestIDHeader string
 }
 
@@ -156,11 +157,13 @@ func (c *Client) request(ctx context.Context, r providers.Request) *http.Request
 	if !c.key.IsZero() {
 		header.Set(c.wire.KeyHeader, c.key.Reveal())
 	}
+	target := *c.wire.URL
+	target.Path += r.Path
 	// Without GetBody the transport cannot send the body a second time over another connection.
 	request := &http.Request{
 		Method:        http.MethodPost,
-		URL:           c.wire.URL,
-		Host:          c.wire.URL.Host,
+		URL:           &target,
+		Host:          target.Host,
 		Header:        header,
 		Body:          io.NopCloser(bytes.NewReader(r.Body)),
 		ContentLength: int64(len(r.Body)),
@@ -202,7 +205,7 @@ func (c *Client) finish(reply providers.Reply, answer Answer) providers.Reply {
 	reply.ServiceTier = label(reply.ServiceTier)
 	reply.Speed = label(reply.Speed)
 	reply.Geo = label(reply.Geo)
-	reply.RequestID = c.requestID(answer)
+	reply.RequestID = cmp.Or(c.requestID(answer), label(reply.RequestID))
 	if !storable(reply.RawUsage) {
 		reply.RawUsage, reply.Usage = nil, nil
 	}

@@ -37,6 +37,8 @@ type Suite struct {
 	// KeyHeader and KeyPrefix are where the key belongs.
 	KeyHeader string
 	KeyPrefix string
+	// SchemaLast says that the format has no place for the schema in front of the messages.
+	SchemaLast bool
 	// Good is a whole answer with Output as its text and Usage as its usage.
 	Good   string
 	Output string

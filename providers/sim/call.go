@@ -89,7 +89,7 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 // admit refuses what the account or the model does not allow.
 func (c *call) admit() *problem {
 	key := c.server.config.Key
-	if key != "" && c.r.Header.Get("X-Api-Key") != key && strings.TrimPrefix(c.r.Header.Get("Authorization"), "Bearer ") != key {
+	if key != "" && !carries(c.r.Header, key) {
 		return &problem{kind: unauthorized, message: "The API key is not valid"}
 	}
 	c.model = c.server.modelOf(c.q.model)
@@ -97,6 +97,12 @@ func (c *call) admit() *problem {
 		return &problem{kind: unknownModel, message: "The model " + strconv.Quote(c.q.model) + " does not exist"}
 	}
 	return c.allowed()
+}
+
+// carries says that a request has the key where one of the APIs looks for it.
+func carries(h http.Header, key string) bool {
+	return h.Get("X-Api-Key") == key || h.Get("X-Goog-Api-Key") == key ||
+		strings.TrimPrefix(h.Get("Authorization"), "Bearer ") == key
 }
 
 func (c *call) allowed() *problem {
@@ -135,7 +141,7 @@ func (c *call) refuse(p *problem, outcome Outcome) {
 	id := c.requestID()
 	body, status := c.wire.failure(p, id)
 	c.wire.headers(c.w.Header(), id, c.limit)
-	if p.retryAfter > 0 {
+	if _, inBody := c.wire.(generate); p.retryAfter > 0 && !inBody {
 		c.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
 	}
 	c.w.Header().Set("Content-Type", "application/json")

@@ -9,6 +9,7 @@ import (
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/anthropic"
+	"github.com/weirhq/weir/providers/gemini"
 	"github.com/weirhq/weir/providers/openai"
 	"github.com/weirhq/weir/providers/sim/backlog"
 	"github.com/weirhq/weir/task"
@@ -95,6 +96,7 @@ func TestCascade_OnTheBacklog(t *testing.T) {
 	}{
 		{"Anthropic", anthropic.New, "", []string{"claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"}},
 		{"OpenAI", openai.New, "/v1", []string{"gpt-6-luna", "gpt-6.2-sol", "gpt-6.2-astra"}},
+		{"Gemini", gemini.New, "", []string{"gemini-3.5-flash-lite", "gemini-3.8-flash", "gemini-3.1-pro-preview"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -19,8 +19,8 @@ type Fault string
 const (
 	FaultServer       Fault = "500"
 	FaultUnavailable  Fault = "503"
-	FaultOverloaded   Fault = "529" // 503 with a code of its own in the Chat Completions API
-	FaultRateLimit    Fault = "429" // with Retry-After: 1
+	FaultOverloaded   Fault = "529" // 503 in the Chat Completions API and in Gemini's
+	FaultRateLimit    Fault = "429" // with Retry-After: 1, or a RetryInfo of 1s
 	FaultQuota        Fault = "quota"
 	FaultUnauthorized Fault = "401"
 	FaultHTML         Fault = "html" // a page of a proxy on the way, with status 200

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/anthropic"
+	"github.com/weirhq/weir/providers/gemini"
 	"github.com/weirhq/weir/providers/openai"
 	"github.com/weirhq/weir/providers/sim"
 	"github.com/weirhq/weir/task"
@@ -44,22 +45,22 @@ func do(ctx context.Context, tb testing.TB, p providers.Provider, call providers
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		fault             sim.Fault
-		anthropic, openai task.FailureClass
-		wait              time.Duration
-		billed            bool
+		fault                     sim.Fault
+		anthropic, openai, gemini task.FailureClass
+		wait                      time.Duration
+		billed                    bool
 	}{
-		{fault: sim.FaultServer, anthropic: task.FailServer, openai: task.FailServer},
-		{fault: sim.FaultUnavailable, anthropic: task.FailServer, openai: task.FailOverloaded},
-		{fault: sim.FaultOverloaded, anthropic: task.FailOverloaded, openai: task.FailOverloaded},
-		{fault: sim.FaultRateLimit, anthropic: task.FailRateLimited, openai: task.FailRateLimited, wait: time.Second},
-		{fault: sim.FaultQuota, anthropic: task.FailQuota, openai: task.FailQuota},
-		{fault: sim.FaultUnauthorized, anthropic: task.FailAuth, openai: task.FailAuth},
-		{fault: sim.FaultHTML, anthropic: task.FailMalformed, openai: task.FailMalformed},
-		{fault: sim.FaultTimeout, anthropic: task.FailTimeout, openai: task.FailTimeout, billed: true},
-		{fault: sim.FaultReset, anthropic: task.FailLostNet, openai: task.FailLostNet, billed: true},
-		{fault: sim.FaultTruncated, anthropic: task.FailLostNet, openai: task.FailLostNet, billed: true},
-		{fault: sim.FaultDrip, anthropic: task.FailTimeout, openai: task.FailTimeout, billed: true},
+		{fault: sim.FaultServer, anthropic: task.FailServer, openai: task.FailServer, gemini: task.FailServer},
+		{fault: sim.FaultUnavailable, anthropic: task.FailServer, openai: task.FailOverloaded, gemini: task.FailOverloaded},
+		{fault: sim.FaultOverloaded, anthropic: task.FailOverloaded, openai: task.FailOverloaded, gemini: task.FailOverloaded},
+		{fault: sim.FaultRateLimit, anthropic: task.FailRateLimited, openai: task.FailRateLimited, gemini: task.FailRateLimited, wait: time.Second},
+		{fault: sim.FaultQuota, anthropic: task.FailQuota, openai: task.FailQuota, gemini: task.FailQuota},
+		{fault: sim.FaultUnauthorized, anthropic: task.FailAuth, openai: task.FailAuth, gemini: task.FailAuth},
+		{fault: sim.FaultHTML, anthropic: task.FailMalformed, openai: task.FailMalformed, gemini: task.FailMalformed},
+		{fault: sim.FaultTimeout, anthropic: task.FailTimeout, openai: task.FailTimeout, gemini: task.FailTimeout, billed: true},
+		{fault: sim.FaultReset, anthropic: task.FailLostNet, openai: task.FailLostNet, gemini: task.FailLostNet, billed: true},
+		{fault: sim.FaultTruncated, anthropic: task.FailLostNet, openai: task.FailLostNet, gemini: task.FailLostNet, billed: true},
+		{fault: sim.FaultDrip, anthropic: task.FailTimeout, openai: task.FailTimeout, gemini: task.FailTimeout, billed: true},
 		{fault: sim.FaultNoUsage, billed: true},
 	} {
 		t.Run(string(tc.fault), func(t *testing.T) {
@@ -72,21 +73,24 @@ func TestFaults(t *testing.T) {
 			require.NoError(t, err)
 			o, err := openai.New(settings)
 			require.NoError(t, err)
-			for model, want := range map[string]task.FailureClass{"claude-haiku-5-5": tc.anthropic, "gpt-6-luna": tc.openai} {
-				p := a
-				if strings.HasPrefix(model, "gpt") {
-					p = o
-				}
-				reply, failure := do(t.Context(), t, p, question(model))
-				if want == "" {
+			g, err := gemini.New(settings)
+			require.NoError(t, err)
+			for _, client := range []struct {
+				providers.Provider
+				model string
+				want  task.FailureClass
+			}{{a, "claude-haiku-5-5", tc.anthropic}, {o, "gpt-6-luna", tc.openai}, {g, "gemini-3.5-flash-lite", tc.gemini}} {
+				reply, failure := do(t.Context(), t, client, question(client.model))
+				if client.want == "" {
 					require.Nil(t, failure)
 					require.Nil(t, reply.Usage)
 					continue
 				}
 				require.NotNil(t, failure)
-				require.Equal(t, want, failure.Class, failure.Error())
+				require.Equal(t, client.want, failure.Class, failure.Error())
 				require.Equal(t, tc.wait, failure.RetryAfter)
 			}
+			require.Len(t, s.Ledger(), 3)
 			for _, e := range s.Ledger() {
 				require.Equal(t, tc.fault, e.Fault)
 				require.Equal(t, tc.billed, !e.Began.IsZero())

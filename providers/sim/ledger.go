@@ -36,7 +36,7 @@ type Entry struct {
 	At time.Time `json:"at"`
 	// AttemptID is the client's id of the request, empty when it sent none.
 	AttemptID string `json:"attempt_id,omitempty"`
-	// API is the wire format: anthropic or openai.
+	// API is the wire format: anthropic, openai or gemini.
 	API   string `json:"api"`
 	Model string `json:"model"`
 	// Status is the HTTP status of the answer, 0 while there is none and when none was sent.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/anthropic"
+	"github.com/weirhq/weir/providers/gemini"
 	"github.com/weirhq/weir/providers/openai"
 	"github.com/weirhq/weir/providers/sim"
 	"github.com/weirhq/weir/task"
@@ -36,13 +37,15 @@ func TestLedger_IsWhatWasSent(t *testing.T) {
 	require.NoError(t, err)
 	o, err := openai.New(providers.Config{BaseURL: s.URL(), AllowPrivate: true})
 	require.NoError(t, err)
+	g, err := gemini.New(providers.Config{BaseURL: s.URL(), AllowPrivate: true})
+	require.NoError(t, err)
 
 	var mu sync.Mutex
 	calls := map[string]sent{}
-	failures := make(chan error, 200)
+	failures := make(chan error, 300)
 	var wg sync.WaitGroup
 	for i := range 100 {
-		for model, p := range map[string]providers.Provider{"claude-haiku-5-5": a, "gpt-6.2-sol": o} {
+		for model, p := range map[string]providers.Provider{"claude-haiku-5-5": a, "gpt-6.2-sol": o, "gemini-3.1-pro-preview": g} {
 			call := question(model)
 			call.AttemptID = uuid.New()
 			call.Messages[0].Content = fmt.Sprintf("question %d\n%s", i, stable(20*i))

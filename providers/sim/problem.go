@@ -14,7 +14,7 @@ type problem struct {
 	retryAfter time.Duration
 }
 
-// problemKind is what went wrong, in words that both wire formats have their own terms for.
+// problemKind is what went wrong, in words that all wire formats have their own terms for.
 type problemKind int
 
 const (
@@ -99,3 +99,25 @@ func openAITerm(k problemKind) term {
 	}
 	return term{status: http.StatusInternalServerError, kind: "server_error"}
 }
+
+// geminiTerm is google.rpc.Status's word for a problem; the code is the reason or the quota that its details name.
+func geminiTerm(k problemKind) term {
+	switch k {
+	case invalid, tooLong, tooLarge:
+		return term{status: http.StatusBadRequest, kind: "INVALID_ARGUMENT"}
+	case unauthorized:
+		return term{status: http.StatusBadRequest, kind: "INVALID_ARGUMENT", code: "API_KEY_INVALID"}
+	case unknownModel:
+		return term{status: http.StatusNotFound, kind: "NOT_FOUND"}
+	case rateLimited:
+		return term{status: http.StatusTooManyRequests, kind: exhausted, code: "GenerateRequestsPerMinutePerProjectPerModel"}
+	case quotaSpent:
+		return term{status: http.StatusTooManyRequests, kind: exhausted, code: "GenerateRequestsPerDayPerProjectPerModel"}
+	case unavailable, overloaded:
+		return term{status: http.StatusServiceUnavailable, kind: "UNAVAILABLE"}
+	case serverError:
+	}
+	return term{status: http.StatusInternalServerError, kind: "INTERNAL"}
+}
+
+const exhausted = "RESOURCE_EXHAUSTED"

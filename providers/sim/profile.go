@@ -101,6 +101,10 @@ func Profiles() map[string]ModelProfile {
 		p.CacheWrites, p.Reasoning, p.Snapshot = true, reasoning, snapshot
 		return p
 	}
+	gemini := func(p ModelProfile, reasoning int) ModelProfile {
+		p.Reasoning, p.MinCache, p.MaxInput, p.MaxOutput = reasoning, 4096, 1_048_576, 65_536
+		return p
+	}
 	old := Mini()
 	old.Snapshot, old.MaxInput, old.MaxOutput = "gpt-4o-mini-2024-07-18", 128_000, 16_384
 	return map[string]ModelProfile{
@@ -111,5 +115,9 @@ func Profiles() map[string]ModelProfile {
 		"gpt-6.2-sol":       gpt(Mid(), 350, "gpt-6.2-sol-2026-11-17"),
 		"gpt-6.2-astra":     gpt(Flagship(), 600, "gpt-6.2-astra-2026-11-17"),
 		"gpt-4o-mini":       old,
+
+		"gemini-3.5-flash-lite":  gemini(Mini(), 0),
+		"gemini-3.8-flash":       gemini(Mid(), 350),
+		"gemini-3.1-pro-preview": gemini(Flagship(), 600),
 	}
 }

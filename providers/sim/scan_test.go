@@ -64,9 +64,10 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"}]}],"response_format":{"type":"json_schema","json_schema":{"schema":{"type":"object"}}},"metadata":{"attempt_id":"1"}}`))
 	f.Add([]byte(` { "model" : null , "n" : 1e400, "tool_choice":"required","prompt_cache_options":{"mode":"explicit"} } `))
 	f.Add([]byte(`{"model":"m","instructions":"s","input":[{"role":"user","content":"x"}],"text":{"format":{"schema":{}}}}`))
+	f.Add([]byte(`{"systemInstruction":{"parts":[{"text":"s"}]},"contents":[{"parts":[{"text":"x"},{"text":"y"}],"role":"user"}],"generationConfig":{"maxOutputTokens":5,"responseJsonSchema":{"type":"object"}},"tools":[{"functionDeclarations":[{"name":"f","parametersJsonSchema":{}}]}]}`))
 	header := http.Header{"Anthropic-Version": {"x"}}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, w := range []wire{messages{}, completions{}, responses{}} {
+		for _, w := range []wire{messages{}, completions{}, responses{}, generate{model: "m"}} {
 			q, problem := w.parse(body, header)
 			if problem != nil {
 				require.NotEmpty(t, problem.message)
@@ -77,6 +78,9 @@ func FuzzParse(f *testing.F) {
 			}
 			if json.Unmarshal(body, &want) != nil {
 				continue // numbers such as 0x1p-2, and types that do not matter here
+			}
+			if w.name() == "gemini" {
+				want.Model = "m" // from the path
 			}
 			if json.Valid(body) && strings.Count(string(body), "odel") == 1 {
 				require.Equal(t, want.Model, q.model)

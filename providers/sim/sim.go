@@ -1,5 +1,5 @@
-// Package sim is a model provider that runs on this machine: an HTTP server that speaks Anthropic's Messages API and
-// OpenAI's Chat Completions API and plays models of chosen skill, speed and reliability. It meters tokens and prompt
+// Package sim is a model provider that runs on this machine: an HTTP server that speaks Anthropic's Messages API,
+// OpenAI's Chat Completions API and Gemini's generateContent and plays models of chosen skill, speed and reliability. It meters tokens and prompt
 // caches as the providers do, keeps its own ledger of what it billed, and fails when it is told to. What it answers
 // follows from a seed and the request, so that a run can be repeated. It is no model: it knows the documents of package
 // backlog, schemas, lists of labels and recordings of real models, and nothing else.
@@ -112,7 +112,7 @@ func (s *Server) modelOf(id string) *model {
 	return m
 }
 
-// Handler serves both APIs under any base path, and the simulator's own controls under /sim/.
+// Handler serves all APIs under any base path, and the simulator's own controls under /sim/.
 func (s *Server) Handler() http.Handler { return s }
 
 // Start listens on an address such as 127.0.0.1:0 and serves in the background.
@@ -190,6 +190,7 @@ func (s *Server) Stats() Stats {
 // ServeHTTP routes by the end of the path, because base URLs have prefixes of their own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
+	generated, isGenerate := modelOfPath(path)
 	switch {
 	case strings.HasPrefix(path, "/sim/"):
 		s.control.ServeHTTP(w, r)
@@ -199,9 +200,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.post(w, r, completions{})
 	case strings.HasSuffix(path, "/responses"):
 		s.post(w, r, responses{})
+	case isGenerate:
+		s.post(w, r, generate{model: generated})
 	default:
-		http.Error(w, "the simulator serves POST .../v1/messages, .../chat/completions, .../responses, and /sim/",
-			http.StatusNotFound)
+		http.Error(w, "the simulator serves POST .../v1/messages, .../chat/completions, .../responses, "+
+			".../models/{model}:generateContent, and /sim/", http.StatusNotFound)
 	}
 }
 

@@ -204,6 +204,9 @@ func TestKey(t *testing.T) {
 	a, o := messagesBody(t, "claude-haiku-5-5", "", "x"), completionsBody(t, "gpt-6-luna", "", "x")
 	require.Equal(t, 401, post(t, s.URL()+pathMessages, a, nil).status)
 	require.Equal(t, 401, post(t, s.URL()+pathCompletions, o, map[string]string{"Authorization": "Bearer guess"}).status)
+	g := generateBody(t, "", "x")
+	require.Equal(t, 400, post(t, s.URL()+pathGenerate("gemini-3.5-flash-lite"), g, nil).status, "as Google says it")
+	require.Equal(t, 200, post(t, s.URL()+pathGenerate("gemini-3.5-flash-lite"), g, map[string]string{"X-Goog-Api-Key": "sesame"}).status)
 	require.Equal(t, 200, post(t, s.URL()+pathMessages, a, map[string]string{"X-Api-Key": "sesame"}).status)
 	require.Equal(t, 200, post(t, s.URL()+pathCompletions, o, map[string]string{"Authorization": "Bearer sesame"}).status)
 }
@@ -214,6 +217,8 @@ func TestRouting(t *testing.T) {
 	cfg.AnyModel = true
 	s := start(t, cfg)
 	require.Equal(t, 404, post(t, s.URL()+"/v1/embeddings", []byte(`{}`), nil).status)
+	require.Equal(t, 404, post(t, s.URL()+"/v1beta/models/m:streamGenerateContent", []byte(`{}`), nil).status)
+	require.Equal(t, 404, post(t, s.URL()+"/v1beta/m:generateContent", []byte(`{}`), nil).status)
 	require.Equal(t, 200, post(t, s.URL()+pathMessages, messagesBody(t, "any-model", "", "x"), nil).status)
 	response, err := http.Get(s.URL() + pathMessages) //nolint:noctx // a method that is not allowed
 	require.NoError(t, err)

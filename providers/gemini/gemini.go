@@ -1,0 +1,46 @@
+// Package gemini speaks the generateContent method of Google's Gemini Developer API, which names the model in the URL.
+// One POST is one attempt, without streaming, sampling parameters, explicit caches or forced tools.
+package gemini
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/weirhq/weir/providers"
+	"github.com/weirhq/weir/providers/httpcall"
+)
+
+const (
+	publicURL = "https://generativelanguage.googleapis.com"
+	version   = "/v1beta"
+)
+
+// Provider is an account at the Gemini Developer API.
+type Provider struct {
+	client *httpcall.Client
+	// heads and tails are the encoded stable parts before and after the conversation.
+	heads, tails httpcall.Prefixes
+}
+
+// New checks the configuration. The API's version and the model's path are added to the base URL.
+func New(cfg providers.Config) (providers.Provider, error) {
+	url, err := cfg.Endpoint(publicURL)
+	if err != nil {
+		return nil, fmt.Errorf("configure gemini: %w", err)
+	}
+	url.Path += version
+	client, err := httpcall.New(cfg, httpcall.Wire{
+		Format:    format{},
+		URL:       url,
+		KeyHeader: "X-Goog-Api-Key", // never the query's key=, which ends up in the logs of proxies
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configure gemini: %w", err)
+	}
+	return &Provider{client: client}, nil
+}
+
+// Do sends a prepared request once. Every error is a *providers.CallError.
+func (p *Provider) Do(ctx context.Context, r providers.Request) (providers.Reply, error) {
+	return p.client.Do(ctx, r)
+}

@@ -1,0 +1,292 @@
+package sim
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirhq/weir/providers/httpcall"
+	"github.com/weirhq/weir/task"
+)
+
+// generate is the generateContent method of the Gemini Developer API, whose path names the model.
+type generate struct {
+	model string
+}
+
+// modelOfPath is the model that a path of generateContent names.
+func modelOfPath(path string) (string, bool) {
+	path, isGenerate := strings.CutSuffix(path, ":generateContent")
+	at := strings.LastIndex(path, "/models/")
+	if !isGenerate || at < 0 {
+		return "", false
+	}
+	return path[at+len("/models/"):], true
+}
+
+func (generate) name() string { return "gemini" }
+
+func (g generate) parse(body []byte, header http.Header) (*question, *problem) {
+	r := generateReader{scanner: scanner{data: body}, parts: parts{question: &question{model: g.model}}}
+	if err := r.read(); err != nil {
+		return r.question, invalidf("Invalid JSON payload received: %v", err)
+	}
+	r.headers(header)
+	return r.question, r.check()
+}
+
+// generateReader reads one request.
+type generateReader struct {
+	scanner
+	parts
+}
+
+func (r *generateReader) read() error {
+	r.space()
+	if err := r.object(r.field); err != nil {
+		return err
+	}
+	if r.space(); r.at != len(r.data) {
+		return errBadJSON
+	}
+	r.join()
+	r.maxTokens = orDefault(r.maxTokens, defaultMaxTokens)
+	return nil
+}
+
+func (r *generateReader) field(name []byte) error {
+	switch string(name) {
+	case "systemInstruction":
+		return r.find("parts", func() error {
+			return r.eachText(func(text string) {
+				r.system = append(r.system, block{role: roleSystem, text: text})
+			})
+		})
+	case "contents":
+		return r.array(r.turn)
+	case "tools":
+		return r.array(func() error {
+			return r.find("functionDeclarations", func() error { return r.array(r.declaration) })
+		})
+	case "toolConfig":
+		return r.find("functionCallingConfig", func() error { return r.find("mode", r.mode) })
+	case "generationConfig":
+		return r.object(r.setting)
+	default:
+		return r.skip()
+	}
+}
+
+// eachText reads the texts of a list of parts.
+func (r *generateReader) eachText(each func(text string)) error {
+	return r.array(func() error {
+		return r.find("text", func() error {
+			text, err := r.text()
+			each(text)
+			return err
+		})
+	})
+}
+
+func (r *generateReader) mode() error {
+	mode, err := r.text()
+	r.forced = mode == "ANY"
+	return err
+}
+
+func (r *generateReader) setting(name []byte) error {
+	switch string(name) {
+	case "maxOutputTokens":
+		return r.numberInto(&r.maxTokens)
+	case "responseJsonSchema", "responseSchema":
+		raw, err := r.value()
+		r.addSchema(raw)
+		return err
+	case "temperature", "topP", "topK":
+		return r.presentInto(&r.sampled)
+	default:
+		return r.skip()
+	}
+}
+
+// turn reads one content. Its role may stand behind its parts.
+func (r *generateReader) turn() error {
+	role := roleUser
+	var blocks []block
+	err := r.object(func(name []byte) error {
+		switch string(name) {
+		case "role":
+			word, err := r.text()
+			if word == "model" {
+				role = roleModel
+			}
+			return err
+		case "parts":
+			return r.eachText(func(text string) { blocks = append(blocks, block{text: text}) })
+		default:
+			return r.skip()
+		}
+	})
+	for i := range blocks {
+		blocks[i].role = role
+	}
+	r.message(blocks)
+	return err
+}
+
+func (r *generateReader) declaration() error {
+	start := r.at
+	var t tool
+	err := r.object(func(name []byte) error {
+		var err error
+		switch string(name) {
+		case "name":
+			t.name, err = r.text()
+		case "parametersJsonSchema", "parameters":
+			t.schema, err = r.value()
+		default:
+			err = r.skip()
+		}
+		return err
+	})
+	if err == nil {
+		r.addTool(t, r.data[start:r.at], 0)
+	}
+	return err
+}
+
+func (r *generateReader) check() *problem {
+	switch {
+	case len(r.messages) == 0:
+		return invalidf("* GenerateContentRequest.contents: contents is not specified")
+	case r.maxTokens < 0:
+		return invalidf("max_output_tokens must be positive")
+	}
+	return nil
+}
+
+func (generate) reply(r *reply) []byte {
+	b := make([]byte, 0, 600+len(r.answer.text)+len(r.answer.text)/8)
+	b = append(b, `{"candidates":[{`...)
+	if r.answer.stop != stopRefusal { // what the filter stops is billed, but not shown
+		b = append(b, `"content":{"parts":[`...)
+		b = appendPart(b, r.answer)
+		b = append(b, `],"role":"model"},`...)
+	}
+	b = append(b, `"finishReason":"`...)
+	b = append(b, finishReason(r.answer.stop)...)
+	b = append(b, `","index":0}]`...)
+	if !r.unmetered {
+		b = appendUsageMetadata(b, r.usage)
+	}
+	b = append(b, `,"modelVersion":`...)
+	b = httpcall.AppendString(b, r.model)
+	b = append(b, `,"responseId":"`...)
+	b = append(b, r.id...)
+	return append(b, `"}`...)
+}
+
+func appendPart(b []byte, a answer) []byte {
+	if a.call == "" {
+		b = append(b, `{"text":`...)
+		b = httpcall.AppendString(b, a.text)
+		return append(b, '}')
+	}
+	b = append(b, `{"functionCall":{"name":`...)
+	b = httpcall.AppendString(b, a.call)
+	b = append(b, `,"args":`...)
+	b = append(b, a.arguments...)
+	return append(b, `}}`...)
+}
+
+func finishReason(s stop) string {
+	switch s {
+	case stopLength:
+		return "MAX_TOKENS"
+	case stopRefusal:
+		return "SAFETY"
+	case stopEnd, stopTools:
+	}
+	return "STOP"
+}
+
+// appendUsageMetadata writes the thoughts beside the candidates and leaves out what is 0, as Google's JSON does.
+func appendUsageMetadata(b []byte, u task.Usage) []byte {
+	b = append(b, `,"usageMetadata":{"promptTokenCount":`...)
+	b = strconv.AppendInt(b, u.Prompt(), 10)
+	for _, count := range []struct {
+		name string
+		n    int64
+	}{
+		{"candidatesTokenCount", u.Output - u.Reasoning},
+		{"totalTokenCount", u.Prompt() + u.Output},
+		{"cachedContentTokenCount", u.CacheRead},
+		{"thoughtsTokenCount", u.Reasoning},
+	} {
+		if count.n == 0 {
+			continue
+		}
+		b = append(b, `,"`...)
+		b = append(b, count.name...)
+		b = append(b, `":`...)
+		b = strconv.AppendInt(b, count.n, 10)
+	}
+	b = append(b, `,"promptTokensDetails":[{"modality":"TEXT","tokenCount":`...)
+	b = strconv.AppendInt(b, u.Prompt(), 10)
+	b = append(b, `}]`...)
+	if u.CacheRead > 0 {
+		b = append(b, `,"cacheTokensDetails":[{"modality":"TEXT","tokenCount":`...)
+		b = strconv.AppendInt(b, u.CacheRead, 10)
+		b = append(b, `}]`...)
+	}
+	return append(b, '}')
+}
+
+func (generate) failure(p *problem, _ string) ([]byte, int) {
+	t := geminiTerm(p.kind)
+	b := append([]byte(nil), `{"error":{"code":`...)
+	b = strconv.AppendInt(b, int64(t.status), 10)
+	b = append(b, `,"message":`...)
+	b = httpcall.AppendString(b, geminiWords(p))
+	b = append(b, `,"status":"`...)
+	b = append(b, t.kind...)
+	b = append(b, `","details":[`...)
+	b = appendDetails(b, p, t.code)
+	return append(b, `]}}`...), t.status
+}
+
+// geminiWords are the message, in the words that alone tell some problems from any other invalid argument.
+func geminiWords(p *problem) string {
+	switch p.kind {
+	case tooLong:
+		return "The input token count exceeds the maximum number of tokens allowed: " + p.message
+	case tooLarge:
+		return "Request payload size exceeds the limit: " + strconv.Itoa(maxBody) + " bytes."
+	case invalid, unauthorized, unknownModel, rateLimited, quotaSpent, serverError, unavailable, overloaded:
+	}
+	return p.message
+}
+
+// appendDetails names the reason or the quota, and the wait, which stands in no header here.
+func appendDetails(b []byte, p *problem, code string) []byte {
+	const google = `{"@type":"type.googleapis.com/google.rpc.`
+	switch p.kind {
+	case unauthorized:
+		b = append(b, google+`ErrorInfo","reason":"`...)
+		b = append(b, code...)
+		return append(b, `","domain":"googleapis.com"}`...)
+	case rateLimited, quotaSpent:
+		b = append(b, google+`QuotaFailure","violations":[{"quotaId":"`...)
+		b = append(b, code...)
+		b = append(b, `"}]},`+google+`RetryInfo","retryDelay":"`...)
+		b = strconv.AppendFloat(b, orDefault(p.retryAfter, time.Second).Seconds(), 'f', -1, 64)
+		return append(b, `s"}`...)
+	case invalid, unknownModel, tooLarge, tooLong, serverError, unavailable, overloaded:
+	}
+	return b
+}
+
+func (generate) headers(h http.Header, _ string, _ limitState) {
+	h.Set("X-Gemini-Service-Tier", "standard")
+}
