@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/ingest"
 	"github.com/weirhq/weir/internal/ledgertest"
 	"github.com/weirhq/weir/internal/natstest"
@@ -260,7 +261,11 @@ func (b *crashBundle) checkBills(t *testing.T) {
 		if entry.Began.IsZero() {
 			continue // it billed nothing
 		}
-		price, err := book.Price(pricing.Query{Provider: "openai", Model: entry.Model, At: started})
+		biller := entry.API
+		if biller == catalog.APIGemini {
+			biller = "google"
+		}
+		price, err := book.Price(pricing.Query{Provider: biller, Model: entry.Model, At: started})
 		require.NoError(t, err)
 		bill, err := price.Cost(entry.Usage)
 		require.NoError(t, err)
