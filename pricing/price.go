@@ -207,20 +207,39 @@ func (c ceiling) bound(prompt, output int64) (task.Pico, error) {
 	return scale(most, c.times)
 }
 
-// Expected is the cost of a call that uses no cache: an estimate for choosing among models. Errors are those of Cost.
+// edgeMargin is how close to a band's edge, in percent below it, a prompt may already be past it: token counts made before
+// a call are that far from the provider's own.
+const edgeMargin = 15
+
+// Expected is the cost of a call that uses no cache: an estimate for choosing among models. Within 15 % below a band's
+// edge the dearer side counts, because the count may be too low. Errors are those of Cost.
 func (p Price) Expected(promptTokens, outputTokens int64) (task.Pico, error) {
 	if err := p.check(promptTokens, outputTokens); err != nil {
 		return 0, err
 	}
-	b := p.list.bands[p.list.band(promptTokens)]
-	total, err := costOf(promptTokens, b.rates[kindInput], outputTokens, b.rates[kindOutput])
-	if err == nil {
-		total, err = scale(total, p.times)
+	var most task.Pico
+	first, last := p.list.likely(promptTokens)
+	for _, b := range p.list.bands[first : last+1] {
+		total, err := costOf(promptTokens, b.rates[kindInput], outputTokens, b.rates[kindOutput])
+		if err == nil {
+			total, err = scale(total, p.times)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("estimate a call by %s: %w", p.Row(), err)
+		}
+		most = max(most, total)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("estimate a call by %s: %w", p.Row(), err)
+	return most, nil
+}
+
+// OneBand reports whether Expected takes the same rates for every prompt of so many tokens, from least to most.
+func (p Price) OneBand(least, most int64) bool {
+	if p.row == nil {
+		return true
 	}
-	return total, nil
+	first, last := p.list.likely(least)
+	firstOfMost, lastOfMost := p.list.likely(most)
+	return first == firstOfMost && last == lastOfMost
 }
 
 func (p Price) check(counts ...int64) error {

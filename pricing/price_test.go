@@ -93,11 +93,52 @@ func TestPrice_Boundary(t *testing.T) {
 			cost, err := price.Cost(task.Usage{Input: tt.prompt})
 			require.NoError(t, err)
 			require.Equal(t, tt.want, cost.Total)
-			expected, err := price.Expected(tt.prompt, 0)
-			require.NoError(t, err)
-			require.Equal(t, tt.want, expected)
 		})
 	}
+}
+
+func TestExpected_TakesTheDearerSideOfAnEdge(t *testing.T) {
+	t.Parallel()
+	cheaper := `        bands:
+          - {max_prompt: 1000, input: "2", output: "4"}
+          - {max_prompt: 1100, input: "1", output: "4"}
+          - {input: "3", output: "4"}
+`
+	tests := []struct {
+		name   string
+		book   string
+		prompt int64
+		rate   task.Pico // millionths of a USD for a million
+	}{
+		{"Far", acme(""), 849, 1},
+		{"Within15Percent", acme(""), 850, 2},
+		{"AtTheEdge", acme(""), 1000, 2},
+		{"PastTheEdge", acme(""), 1001, 2},
+		{"GteFar", acme("        boundary: gte\n"), 849, 1},
+		{"GteWithin15Percent", acme("        boundary: gte\n"), 850, 2},
+		{"ABandThatGetsCheaper", head + row + "\n" + cheaper, 900, 2},
+		{"TwoEdgesInReach", head + row + "\n" + cheaper, 950, 3},
+		{"LastBand", head + row + "\n" + cheaper, 1101, 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			expected, err := mustPrice(t, mustBook(t, tt.book), small()).Expected(tt.prompt, 0)
+			require.NoError(t, err)
+			require.Equal(t, task.Pico(tt.prompt)*tt.rate*1_000_000, expected)
+		})
+	}
+}
+
+func TestPrice_OneBand(t *testing.T) {
+	t.Parallel()
+	price := mustPrice(t, mustBook(t, acme("")), small())
+	require.True(t, price.OneBand(0, 849))
+	require.False(t, price.OneBand(849, 850))
+	require.True(t, price.OneBand(850, 1000))
+	require.False(t, price.OneBand(1000, 1001))
+	require.True(t, price.OneBand(1001, 1<<40))
+	require.True(t, pricing.Price{}.OneBand(0, 1<<40))
 }
 
 func TestPrice_RowInForceWhenSent(t *testing.T) {

@@ -2,6 +2,7 @@ package pricing
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/weirhq/weir/task"
 )
@@ -26,6 +27,19 @@ func (t table) band(prompt int64) int {
 		}
 	}
 	return len(t.bands) - 1
+}
+
+// likely are the first and last band that an estimated prompt may fall into.
+func (t table) likely(prompt int64) (first, last int) {
+	const hundred = 100
+	first = t.band(prompt)
+	for last = first; last < len(t.bands)-1; last++ {
+		edge := t.top(last, math.MaxInt64)
+		if prompt < edge-edge*edgeMargin/hundred {
+			break
+		}
+	}
+	return first, last
 }
 
 // top is the largest prompt of at most limit tokens that a band takes.
