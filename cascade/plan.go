@@ -20,6 +20,9 @@ type Model struct {
 	Sideways []string
 	// Expected is the cost of one call by the price in force. An error means that none is: the model is left out.
 	Expected func(promptTokens, outputTokens int64) (task.Pico, error)
+	// OneBand reports whether Expected takes the same rates for every prompt of so many tokens, from least to most. Nil
+	// counts as true.
+	OneBand func(least, most int64) bool
 }
 
 // Tokens is the model's own count for a neutral count, rounded up.
@@ -37,7 +40,7 @@ func (m Model) Tokens(neutral int64) int64 {
 
 // Prompt is the size of a task.
 type Prompt struct {
-	Tokens    int64 // neutral estimate of everything that is sent
+	Tokens    int64 // neutral estimate of everything that is sent, by the o200k vocabulary
 	MaxOutput int64 // the most tokens that an answer may have
 }
 
@@ -91,6 +94,46 @@ func New(class task.Class, models map[string]Model, order []string, prompt Promp
 	return plan
 }
 
+// Alike reports whether New plans the same, and each model that it plans expects the same rates, for every neutral token
+// count from least to most of a prompt with an answer of at most maxOutput tokens. Then no count needs to be known better.
+func Alike(models map[string]Model, order []string, least, most, maxOutput int64) bool {
+	for _, name := range order {
+		model := models[name]
+		if !model.alike(least, most, maxOutput) {
+			return false
+		}
+		if !model.answers(maxOutput) || !model.fits(model.Tokens(least), maxOutput) {
+			continue // and its fallbacks are not asked for
+		}
+		for _, fallback := range model.Sideways {
+			if !models[fallback].alike(least, most, maxOutput) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (m Model) alike(least, most, maxOutput int64) bool {
+	if !m.answers(maxOutput) {
+		return true // left out either way
+	}
+	least, most = m.Tokens(least), m.Tokens(most)
+	if !m.fits(least, maxOutput) || !m.fits(most, maxOutput) {
+		return m.fits(least, maxOutput) == m.fits(most, maxOutput)
+	}
+	return m.OneBand == nil || m.OneBand(least, most)
+}
+
+func (m Model) answers(maxOutput int64) bool { return m.MaxOutput <= 0 || maxOutput <= m.MaxOutput }
+
+// fits takes the model's own count.
+func (m Model) fits(tokens, maxOutput int64) bool {
+	return m.MaxInput <= 0 || tokens+maxOutput <= m.MaxInput
+}
+
+// exclusion is why a model cannot be planned. Its words have no number of the task's own: plans are stored once for all
+// tasks that come to the same.
 func exclusion(models map[string]Model, name string, prompt Prompt) string {
 	model, ok := models[name]
 	if !ok {
@@ -98,12 +141,10 @@ func exclusion(models map[string]Model, name string, prompt Prompt) string {
 	}
 	tokens := model.Tokens(prompt.Tokens)
 	switch {
-	case model.MaxOutput > 0 && prompt.MaxOutput > model.MaxOutput:
-		return fmt.Sprintf("the answer may have %d tokens, above the model's output limit of %d",
-			prompt.MaxOutput, model.MaxOutput)
-	case model.MaxInput > 0 && tokens+prompt.MaxOutput > model.MaxInput:
-		return fmt.Sprintf("an estimated prompt of %d tokens and an answer of %d exceed the model's input limit of %d",
-			tokens, prompt.MaxOutput, model.MaxInput)
+	case !model.answers(prompt.MaxOutput):
+		return fmt.Sprintf("the answer may be longer than the model's output limit of %d tokens", model.MaxOutput)
+	case !model.fits(tokens, prompt.MaxOutput):
+		return fmt.Sprintf("the estimated prompt and the longest answer exceed the model's input limit of %d tokens", model.MaxInput)
 	}
 	if _, err := model.Expected(tokens, prompt.MaxOutput); err != nil {
 		return "has no price: " + err.Error()

@@ -67,6 +67,51 @@ func TestNew(t *testing.T) {
 	}
 }
 
+func TestNew_PlansOfManyTasksAreOne(t *testing.T) {
+	t.Parallel()
+	order := []string{"small", "large", "unpriced"}
+	tooLong := cascade.New(task.L1, planModels(), order, cascade.Prompt{Tokens: 2000, MaxOutput: 100})
+	require.Equal(t, "the estimated prompt and the longest answer exceed the model's input limit of 1000 tokens",
+		tooLong.Excluded[0].Reason)
+	require.Equal(t, tooLong, cascade.New(task.L1, planModels(), order, cascade.Prompt{Tokens: 2001, MaxOutput: 99}))
+	tooChatty := cascade.New(task.L1, planModels(), order, cascade.Prompt{Tokens: 10, MaxOutput: 501})
+	require.Equal(t, "the answer may be longer than the model's output limit of 500 tokens", tooChatty.Excluded[0].Reason)
+	require.Equal(t, tooChatty, cascade.New(task.L1, planModels(), order, cascade.Prompt{Tokens: 11, MaxOutput: 502}))
+}
+
+func TestAlike(t *testing.T) {
+	t.Parallel()
+	models := planModels()
+	banded := models["large"]
+	banded.OneBand = func(least, most int64) bool { return least > 5000 || most <= 5000 }
+	banded.Sideways = []string{"other"}
+	models["banded"] = banded
+	tests := []struct {
+		name        string
+		order       []string
+		least, most int64
+		output      int64
+		want        bool
+	}{
+		{"BothFit", []string{"small"}, 1, 600, 100, true}, // 600*1.5+100 is the limit
+		{"LimitBetween", []string{"small"}, 600, 601, 100, false},
+		{"BothTooLong", []string{"small"}, 601, 100_000, 100, true},
+		{"LeftOutForItsOutput", []string{"small"}, 600, 601, 501, true},
+		{"LimitOfALaterModel", []string{"small", "large"}, 10_000, 100_000, 100, false},
+		{"LimitOfAFallback", []string{"banded"}, 900, 901, 100, false},
+		{"EdgeBetween", []string{"banded"}, 5000, 5001, 100, false},
+		{"PastTheEdge", []string{"banded"}, 5001, 90_000, 100, true},
+		{"EdgeOfAModelThatIsTooSmall", []string{"banded"}, 100_000, 200_000, 100, true},
+		{"UnknownModel", []string{"ghost"}, 1, 1 << 40, 100, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, tt.want, cascade.Alike(models, tt.order, tt.least, tt.most, tt.output))
+		})
+	}
+}
+
 func TestNew_UnknownModelIsNamed(t *testing.T) {
 	t.Parallel()
 	plan := cascade.New(task.L2, planModels(), []string{"ghost"}, cascade.Prompt{})

@@ -35,6 +35,7 @@ func (m *Models) fact(name string, model catalog.Model) cascade.Model {
 		TokenFactor: traits.TokenFactor,
 		Sideways:    model.Sideways,
 		Expected:    func(prompt, output int64) (task.Pico, error) { return m.Expected(name, prompt, output) },
+		OneBand:     func(least, most int64) bool { return m.oneBand(name, least, most) },
 	}
 	if model.MaxInput > 0 {
 		fact.MaxInput = model.MaxInput
@@ -82,6 +83,13 @@ func (m *Models) Expected(name string, promptTokens, outputTokens int64) (task.P
 		return 0, err
 	}
 	return price.Expected(promptTokens, outputTokens)
+}
+
+// oneBand reports whether Expected takes the same rates for every prompt from least to most tokens. A model without a price
+// has none that could differ.
+func (m *Models) oneBand(name string, least, most int64) bool {
+	price, err := m.Price(name, m.now())
+	return err != nil || price.OneBand(least, most)
 }
 
 // ExpectedNeutral is Expected for a neutral token count; 0 when no price is in force.

@@ -20,6 +20,7 @@ import (
 	"github.com/weirhq/weir/classifier"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
+	"github.com/weirhq/weir/tokens"
 )
 
 // safeSource marks a class that was given because classification itself failed.
@@ -37,10 +38,18 @@ type Config struct {
 }
 
 // Planner plans tasks. It is safe for concurrent use.
-type Planner struct{ Config }
+type Planner struct {
+	Config
 
-// New makes a planner.
-func New(c Config) *Planner { return &Planner{Config: c} }
+	counter  *tokens.Counter
+	prefixes map[string]tokens.Size // by feature
+}
+
+// New makes a planner. It counts the tokens of the features' texts, which takes some 0.1 s.
+func New(c Config) *Planner {
+	counter := tokens.NewCounter()
+	return &Planner{Config: c, counter: counter, prefixes: prefixes(counter, c.Catalog)}
+}
 
 // Planned is a task's class with its plan.
 type Planned struct {
@@ -64,10 +73,11 @@ func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutpu
 	}
 	decision := p.classify(ctx, id, classifier.Subject{Task: t, Feature: feature})
 	output := maxOutput(maxOutputTokens, feature)
-	prompt := cascade.Prompt{Tokens: neutralTokens(t, feature), MaxOutput: int64(output)}
-	plan := cascade.New(decision.Class, p.Models.facts, p.Catalog.CascadeFor(feature, decision.Class), prompt)
+	order := p.Catalog.CascadeFor(feature, decision.Class)
+	prompt := cascade.Prompt{Tokens: p.promptTokens(t, order, int64(output)), MaxOutput: int64(output)}
+	plan := cascade.New(decision.Class, p.Models.facts, order, prompt)
 	if len(plan.Stages) == 0 {
-		return planned, noModel(plan)
+		return planned, noModel(plan, prompt)
 	}
 	first := plan.Stages[0].Model
 	stored := p.stored(plan)
@@ -101,7 +111,7 @@ func (p *Planner) panicked(ctx context.Context, id uuid.UUID, v any) {
 		slog.String("stack", string(debug.Stack())))
 }
 
-func noModel(plan cascade.Plan) error {
+func noModel(plan cascade.Plan, prompt cascade.Prompt) error {
 	reasons := make([]string, len(plan.Excluded))
 	for i, e := range plan.Excluded {
 		reasons[i] = e.Model + " " + e.Reason
@@ -109,7 +119,8 @@ func noModel(plan cascade.Plan) error {
 	if len(reasons) == 0 {
 		return fmt.Errorf("no cascade is configured for class %s", plan.Class)
 	}
-	return errors.New("no model of the cascade can take the task: " + strings.Join(reasons, "; "))
+	return fmt.Errorf("no model of the cascade can take the task, about %d tokens and an answer of at most %d: %s",
+		prompt.Tokens, prompt.MaxOutput, strings.Join(reasons, "; "))
 }
 
 // stored gives a plan the hash of its content as id, so that equal plans are stored once.

@@ -21,7 +21,7 @@ providers:
   openai: {api: openai, key_env: KEY}
 models:
   luna: {provider: openai, id: gpt-6-luna, tier: mini, max_input: 1000}
-  sol: {provider: openai, id: gpt-6.2-sol, tier: mid, max_output: 300}
+  sol: {provider: openai, id: gpt-6.2-sol, tier: mid, max_input: 60000, max_output: 300}
 cascades:
   L1: [luna, sol]
   L2: [sol]
@@ -124,7 +124,7 @@ func TestPlan_Refuses(t *testing.T) {
 		},
 		{
 			name: "Length", give: of(task.L1), task: task.Task{Feature: "triage", Input: string(make([]byte, 9_000_000))},
-			want: "no model of the cascade can take the task: luna",
+			want: "no model of the cascade can take the task, about 2250009 tokens and an answer of at most 200: luna the estimated",
 		},
 	}
 	for _, tt := range tests {

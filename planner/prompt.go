@@ -1,30 +1,54 @@
 package planner
 
 import (
+	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/task"
+	"github.com/weirhq/weir/tokens"
 )
 
-// bytesPerToken turns bytes into a neutral token count for planning. English text has about four bytes to a token of
-// the common vocabularies; three leaves room for numbers, code and other languages. It never feeds a cost.
-const bytesPerToken = 3
+// framing is how many tokens a provider adds to each text that is sent by itself, for its role and its borders.
+const framing = 3
 
-// neutralTokens estimates everything that a call sends.
-func neutralTokens(t *task.Task, f catalog.Feature) int64 {
-	bytes := len(f.System) + len(f.OutputSchema) + len(t.Input)
-	for _, c := range f.Context {
-		bytes += len(c)
+// prefixes are the sizes of what all tasks of a feature send, by feature. They never change, so they are counted once.
+func prefixes(counter *tokens.Counter, c *catalog.Catalog) map[string]tokens.Size {
+	sizes := make(map[string]tokens.Size, len(c.Features))
+	for name, f := range c.Features {
+		var total int64
+		for _, text := range append([]string{f.System, string(f.OutputSchema)}, f.Context...) {
+			if text != "" {
+				total += counter.Count(text) + framing
+			}
+		}
+		sizes[name] = tokens.Exactly(total)
 	}
-	for _, c := range t.Context {
-		bytes += len(c)
+	return sizes
+}
+
+// promptTokens estimates everything that a call sends. The task's own texts are counted only where the plan, or the rates
+// that it is expected to cost, depend on more than their bytes tell: the estimate then decides as the exact count would.
+func (p *Planner) promptTokens(t *task.Task, order []string, maxOutput int64) int64 {
+	texts := textsOf(t)
+	known := p.prefixes[t.Feature].Plus(tokens.Exactly(int64(len(texts)) * framing))
+	return p.counter.Narrow(known, texts, func(s tokens.Size) bool {
+		return cascade.Alike(p.Models.facts, order, s.Least, s.Most, maxOutput)
+	}).About
+}
+
+// textsOf are the texts of a task's own.
+func textsOf(t *task.Task) []string {
+	texts := make([]string, 0, 1+len(t.Context)+len(t.Messages)+3*len(t.Tools))
+	if t.Input != "" {
+		texts = append(texts, t.Input)
 	}
+	texts = append(texts, t.Context...)
 	for _, m := range t.Messages {
-		bytes += len(m.Content)
+		texts = append(texts, m.Content)
 	}
 	for _, tool := range t.Tools {
-		bytes += len(tool.Name) + len(tool.Description) + len(tool.Parameters)
+		texts = append(texts, tool.Name, tool.Description, string(tool.Parameters))
 	}
-	return int64(bytes)/bytesPerToken + 1
+	return texts
 }
 
 // maxOutput is the limit of one answer: the feature's, or the task's own when that is lower.
