@@ -146,6 +146,10 @@ func vendors() []vendor {
 			{"sol", "gpt-6.2-sol", catalog.Mid},
 			{"astra", "gpt-6.2-astra", catalog.Flagship},
 		}},
+		{name: catalog.APIGemini, keyEnv: "GEMINI_API_KEY", models: []vendorModel{
+			{"lite", "gemini-3.1-flash-lite", catalog.Mini}, {"flash", "gemini-3.8-flash", catalog.Mid},
+			{"pro", "gemini-3.1-pro-preview", catalog.Flagship},
+		}},
 	}
 }
 

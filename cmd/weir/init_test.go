@@ -39,7 +39,9 @@ func TestInit(t *testing.T) {
 	}{
 		{name: "Anthropic", env: map[string]string{"ANTHROPIC_API_KEY": "a-secret"}, models: 3},
 		{name: "OpenAI", env: map[string]string{"OPENAI_API_KEY": "b-secret"}, models: 3},
+		{name: "Gemini", env: map[string]string{"GEMINI_API_KEY": "c-secret"}, models: 3},
 		{name: "Both", env: both, models: 6},
+		{name: "All", args: []string{"--providers", "anthropic,openai,gemini"}, models: 9},
 		{name: "Named", args: []string{"--providers", "openai"}, models: 3},
 	}
 	for _, p := range all {
@@ -85,9 +87,9 @@ func TestInit_Refuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"NoKey", nil, nil, "set ANTHROPIC_API_KEY, OPENAI_API_KEY"},
+		{"NoKey", nil, nil, "set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY"},
 		{"Preset", key, []string{"--only", "classify,poetry"}, `there is no preset "poetry"; there are agent, answer,`},
-		{"Provider", key, []string{"--providers", "acme"}, `there is no provider "acme"; there are anthropic, openai`},
+		{"Provider", key, []string{"--providers", "acme"}, `there is no provider "acme"; there are anthropic, openai, gemini`},
 		{"File", key, []string{"--out", there}, "is there already; --force overwrites it"},
 	}
 	for _, tt := range tests {
