@@ -58,6 +58,7 @@ cascades:
   L3: [large]
 features:
   bare: {max_output_tokens: 200}
+  lone: {cascade: [large], max_output_tokens: 200}
   full: {system: Sort it., context: [A manual of five words], output_schema: {type: object}, max_output_tokens: 200}
 `
 	micro   = task.Pico(1_000_000) // a token at 1 USD for a million
@@ -157,18 +158,21 @@ func TestPlan_CountsWhatTheFeatureSends(t *testing.T) {
 	}), bare)
 }
 
-// A task of 1 KiB is planned by its bytes, one of 100 KiB is counted as far as small's limit needs; at a limit, nearly all
-// of it is.
+// Bytes are enough for the cascade of large alone. Where small's edge or limit is in reach, texts are counted as far as
+// they have to be.
 func BenchmarkPlan(b *testing.B) {
 	p := newCliffPlanner(b)
 	id := uuid.Must(uuid.NewV7())
-	for _, kib := range []int{1, 9, 100} {
-		give := &task.Task{Feature: "bare", Input: words(kib << 10 / 5)}
-		b.Run(fmt.Sprintf("%dKiB", kib), func(b *testing.B) {
-			for b.Loop() {
-				_, err := p.Plan(b.Context(), id, give, 0)
-				require.NoError(b, err)
-			}
-		})
+	for _, kib := range []int{1, 100} {
+		give := &task.Task{Input: words(kib << 10 / 5)}
+		for name, feature := range map[string]string{"Bytes": "lone", "Counted": "bare"} {
+			give.Feature = feature
+			b.Run(fmt.Sprintf("%s/%dKiB", name, kib), func(b *testing.B) {
+				for b.Loop() {
+					_, err := p.Plan(b.Context(), id, give, 0)
+					require.NoError(b, err)
+				}
+			})
+		}
 	}
 }

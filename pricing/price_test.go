@@ -123,9 +123,9 @@ func TestExpected_TakesTheDearerSideOfAnEdge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			expected, err := mustPrice(t, mustBook(t, tt.book), small()).Expected(tt.prompt, 0)
+			got, err := mustPrice(t, mustBook(t, tt.book), small()).Expected(tt.prompt, 0)
 			require.NoError(t, err)
-			require.Equal(t, task.Pico(tt.prompt)*tt.rate*1_000_000, expected)
+			require.Equal(t, task.Pico(tt.prompt)*tt.rate*1_000_000, got)
 		})
 	}
 }
