@@ -10,10 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
-)
 
-// shown is how many rows of a violation are named.
-const shown = 5
+	"github.com/weirhq/weir/store"
+)
 
 // Check fails the test when an invariant is violated.
 func Check(tb testing.TB, pool *pgxpool.Pool) {
@@ -29,28 +28,17 @@ func Violations(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	// one snapshot for all: a ledger that is being written to is whole only within one
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
 		func(tx pgx.Tx) error {
-			for _, inv := range append(stateInvariants(), moneyInvariants()...) {
-				rows, err := tx.Query(ctx, inv.sql)
+			for _, inv := range store.Invariants() {
+				broken, err := inv.Check(ctx, tx)
 				if err != nil {
-					return fmt.Errorf("check %s: %w", inv.name, err)
+					return err
 				}
-				broken, err := pgx.CollectRows(rows, pgx.RowTo[string])
-				if err != nil {
-					return fmt.Errorf("check %s: %w", inv.name, err)
-				}
-				if len(broken) > 0 {
+				if broken != nil {
 					found = append(found, fmt.Sprintf("%s: %s: %d rows, such as %v",
-						inv.name, inv.rule, len(broken), broken[:min(len(broken), shown)]))
+						broken.Invariant, broken.Rule, broken.Count, broken.Rows))
 				}
 			}
 			return nil
 		})
 	return found, err
-}
-
-// invariant is a query that must find nothing; its one column names a row.
-type invariant struct {
-	name string
-	rule string
-	sql  string
 }

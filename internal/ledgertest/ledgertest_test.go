@@ -146,6 +146,16 @@ func TestViolations(t *testing.T) {
 		{"ACostOfNothing", "CostNotSent", `UPDATE weir.attempts SET input_tokens = 1 WHERE state = 'not_sent'`},
 		{"ABoundThatIsNone", "CostBound", `UPDATE weir.attempts SET bound_pusd = 399 WHERE cost_pusd = 400`},
 		{"MoneyAsAFloat", "MoneyType", `ALTER TABLE weir.bundles ADD COLUMN cost_usd double precision`},
+		{"ACostOfAnotherPrice", "CostRecomputed", `
+			INSERT INTO weir.prices (key, provider, model, valid_from, valid_until, status, variant, band, prompt_from, input_pusd,
+			                         modes, geo, source, checked, updated_at)
+			VALUES ('r', 'p', 'm', '-infinity', 'infinity', 'in_force', '', 1, 0, 401, '{}', '{}', 'test', now(), now());
+			UPDATE weir.attempts SET price_row = 'r' WHERE verdict = 'accepted'`},
+		{"APriceOfAnotherTime", "CostRecomputed", `
+			INSERT INTO weir.prices (key, provider, model, valid_from, valid_until, status, variant, band, prompt_from, input_pusd,
+			                         modes, geo, source, checked, updated_at)
+			VALUES ('r', 'p', 'm', 'infinity', 'infinity', 'in_force', '', 1, 0, 400, '{}', '{}', 'test', now(), now());
+			UPDATE weir.attempts SET price_row = 'r' WHERE verdict = 'accepted'`},
 		{"NegativeTokens", "Tokens", `UPDATE weir.attempts SET reasoning_tokens = -1 WHERE verdict = 'accepted'`},
 	}
 	broken := map[string]bool{}
@@ -162,7 +172,7 @@ func TestViolations(t *testing.T) {
 			require.Regexp(t, "^"+tt.invariant+": ", found[0])
 		})
 	}
-	require.Len(t, broken, 20, "every invariant has a corruption")
+	require.Len(t, broken, 21, "every invariant has a corruption")
 
 	t.Run("NoneOnACleanLedger", func(t *testing.T) {
 		t.Parallel()

@@ -1,14 +1,68 @@
-package ledgertest
+package store
 
-// terminal are the states of a task that has ended.
-const terminal = `('succeeded', 'failed', 'expired', 'cancelled', 'refused')`
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Invariant is a query that must find nothing in any database at any time, whatever crashed in between.
+type Invariant struct {
+	Name string
+	// Rule is what holds, in a sentence.
+	Rule string
+	// sql has one column, which names a row that breaks the rule.
+	sql string
+}
+
+// Invariants are the rules of the ledger.
+func Invariants() []Invariant { return append(stateInvariants(), moneyInvariants()...) }
+
+// Violation is a broken rule.
+type Violation struct {
+	Invariant string `json:"invariant"`
+	Rule      string `json:"rule"`
+	// Count is the number of rows that break it, Rows names the first of them.
+	Count int64    `json:"count"`
+	Rows  []string `json:"rows"`
+}
+
+// shownRows is how many rows of a violation are named.
+const shownRows = 5
+
+// Check looks for rows that break the rule; nil when there is none. It keeps no more than a few of them in memory.
+func (i Invariant) Check(ctx context.Context, db DB) (*Violation, error) {
+	rows, err := db.Query(ctx, i.sql)
+	if err != nil {
+		return nil, fmt.Errorf("check %s: %w", i.Name, err)
+	}
+	found := Violation{Invariant: i.Name, Rule: i.Rule, Rows: []string{}}
+	var row string
+	_, err = pgx.ForEachRow(rows, []any{&row}, func() error {
+		if found.Count++; len(found.Rows) < shownRows {
+			found.Rows = append(found.Rows, row)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check %s: %w", i.Name, err)
+	}
+	if found.Count == 0 {
+		return nil, nil //nolint:nilnil // nothing is violated, and nothing went wrong
+	}
+	return &found, nil
+}
+
+// endStates are the states of a task that has ended.
+const endStates = `('succeeded', 'failed', 'expired', 'cancelled', 'refused')`
 
 // stateInvariants are about where tasks, attempts and results stand.
-func stateInvariants() []invariant {
-	return []invariant{
+func stateInvariants() []Invariant {
+	return []Invariant{
 		{"TaskState", "a task has ended exactly when it has an end's time", `
 			SELECT id::text FROM weir.tasks
-			WHERE (state IN ` + terminal + `) <> (finished_at IS NOT NULL)`},
+			WHERE (state IN ` + endStates + `) <> (finished_at IS NOT NULL)`},
 		{"TaskFence", "a task is in a bundle exactly while it is released, and the bundle is there", `
 			SELECT t.id::text FROM weir.tasks t
 			WHERE (t.state = 'released') <> (t.bundle_id IS NOT NULL)
@@ -47,7 +101,7 @@ func stateInvariants() []invariant {
 			SELECT coalesce(t.id, r.task_id)::text
 			FROM weir.tasks t FULL JOIN weir.results r ON r.task_id = t.id
 			WHERE t.id IS NULL
-			   OR (t.state IN ` + terminal + `) <> (r.task_id IS NOT NULL)
+			   OR (t.state IN ` + endStates + `) <> (r.task_id IS NOT NULL)
 			   OR r.status <> t.state`},
 		{"ResultIdentity", "a result's identity is its own", `
 			SELECT id::text FROM weir.results GROUP BY id HAVING count(*) > 1`},
@@ -73,8 +127,8 @@ func stateInvariants() []invariant {
 }
 
 // moneyInvariants are about what calls cost.
-func moneyInvariants() []invariant {
-	return []invariant{
+func moneyInvariants() []Invariant {
+	return []Invariant{
 		{"CostSum", "a task costs what its attempts cost, at least and at most", `
 			SELECT t.id::text FROM weir.tasks t
 			LEFT JOIN weir.attempts a ON a.task_id = t.id AND a.state <> 'in_flight'
@@ -103,5 +157,9 @@ func moneyInvariants() []invariant {
 			WHERE least(input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_30m_tokens,
 			            cache_write_1h_tokens, cache_write_12h_tokens, input_audio_tokens, input_image_tokens,
 			            output_tokens, reasoning_tokens, output_audio_tokens, web_searches) < 0`},
+		{"CostRecomputed", "a cost is what its row of the price book makes of the tokens", `
+			SELECT c.attempt_id::text FROM weir.attempt_costs c
+			JOIN weir.prices p ON p.key = c.price_row
+			WHERE c.cost_pusd IS NOT NULL AND (c.cost_pusd IS DISTINCT FROM c.recomputed_pusd OR NOT c.row_applies)`},
 	}
 }
