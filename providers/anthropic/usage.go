@@ -46,6 +46,13 @@ func readUsage(raw json.RawMessage) usage {
 	return u
 }
 
+// ReadUsage sorts a usage object of the API into classes that do not overlap. It is nil when the usage is incomplete or
+// contradicts itself.
+func ReadUsage(raw json.RawMessage) *task.Usage {
+	u := readUsage(raw)
+	return u.normalized()
+}
+
 // normalized is nil when the usage is incomplete or contradicts itself.
 func (u *usage) normalized() *task.Usage {
 	if u.unreadable || u.InputTokens == nil || u.OutputTokens == nil || u.hasHiddenTokens() {

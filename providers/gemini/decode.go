@@ -76,7 +76,7 @@ func (g *generation) reply(a httpcall.Answer) providers.Reply {
 	}
 	if len(g.UsageMetadata) > 0 && g.UsageMetadata[0] == '{' {
 		reply.RawUsage = g.UsageMetadata
-		reply.Usage = readUsage(g.UsageMetadata)
+		reply.Usage = ReadUsage(g.UsageMetadata)
 	}
 	if len(g.Candidates) == 0 {
 		if reason := g.PromptFeedback.BlockReason; reason != "" {

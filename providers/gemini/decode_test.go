@@ -51,7 +51,7 @@ func TestUsage(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, tc.want, readUsage([]byte(tc.raw)))
+			require.Equal(t, tc.want, ReadUsage([]byte(tc.raw)))
 		})
 	}
 }

@@ -104,7 +104,7 @@ func (c *completion) reply() providers.Reply {
 	reply := providers.Reply{Model: c.Model, ServiceTier: c.ServiceTier, Stop: providers.StopOther}
 	if len(c.Usage) > 0 && c.Usage[0] == '{' {
 		reply.RawUsage = c.Usage
-		reply.Usage = readUsage(c.Usage)
+		reply.Usage = ReadUsage(c.Usage)
 	}
 	if len(c.Choices) == 0 {
 		return reply

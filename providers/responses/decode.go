@@ -63,7 +63,7 @@ func (r *response) reply() providers.Reply {
 		reply.RawStop = r.Incomplete.Reason
 	}
 	if len(r.Usage) > 0 && r.Usage[0] == '{' {
-		reply.RawUsage, reply.Usage = r.Usage, readUsage(r.Usage)
+		reply.RawUsage, reply.Usage = r.Usage, ReadUsage(r.Usage)
 	}
 	refused := false
 	for _, item := range r.Output {
@@ -117,9 +117,9 @@ type usage struct {
 	} `json:"output_tokens_details"`
 }
 
-// readUsage is nil when the usage is incomplete or contradicts itself. Tokens written to the cache without a split live
+// ReadUsage sorts a usage object of the API into classes that do not overlap. It is nil when the usage is incomplete or contradicts itself. Tokens written to the cache without a split live
 // for 30 minutes, the default.
-func readUsage(raw json.RawMessage) *task.Usage {
+func ReadUsage(raw json.RawMessage) *task.Usage {
 	var u usage
 	if json.Unmarshal(raw, &u) != nil || u.Input == nil || u.Output == nil {
 		return nil

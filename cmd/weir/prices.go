@@ -1,0 +1,184 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weirhq/weir/pricing"
+	"github.com/weirhq/weir/task"
+)
+
+type pricesCmd struct {
+	List      pricesListCmd      `cmd:"" help:"List the prices in force."`
+	Cost      pricesCostCmd      `cmd:"" help:"Price a usage object as a provider sends it."`
+	Breakeven pricesBreakevenCmd `cmd:"" help:"From how many uses on keeping a prefix in a model's cache pays."`
+	Lint      pricesLintCmd      `cmd:"" help:"Name what in the book a person should look at; exit code 1 when there is something."`
+}
+
+// instant is a time on the command line: RFC 3339, or a day.
+type instant struct{ time.Time }
+
+// UnmarshalText reads either form.
+func (i *instant) UnmarshalText(text []byte) error {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, string(text)); err == nil {
+			i.Time = at
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no time; write 2026-11-25 or 2026-11-25T14:00:00Z", text)
+}
+
+// or is the instant, or now when none was given.
+func (i instant) or(now time.Time) time.Time {
+	if i.IsZero() {
+		return now
+	}
+	return i.Time
+}
+
+type pricesListCmd struct {
+	At   instant `help:"In force at this time; now when absent."`
+	JSON bool    `help:"Print one JSON array."`
+}
+
+// Run lists the rows in force, a line for each band.
+func (c *pricesListCmd) Run(a *app) error {
+	book, err := pricing.Embedded()
+	if err != nil {
+		return err
+	}
+	at := c.At.or(time.Now())
+	rows := slices.DeleteFunc(book.Rows(), func(r pricing.Row) bool {
+		return r.Status != pricing.InForce || r.From != nil && at.Before(*r.From) || r.Until != nil && !at.Before(*r.Until)
+	})
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(rows)
+	}
+	t := table{columns: []column{
+		words("model"), words("when"), figures("prompt up to"), figures("input"), figures("read"), figures("output"),
+		words("checked"),
+	}}
+	for _, r := range rows {
+		edge := ""
+		if r.MaxPrompt > 0 {
+			edge = fmt.Sprint(r.MaxPrompt)
+		}
+		t.rows = append(t.rows, []string{
+			r.Provider + "/" + r.Model, r.Variant, edge, perMillion(r, "input"), perMillion(r, "cache_read"),
+			perMillion(r, "output"), r.Checked.Format(time.DateOnly),
+		})
+	}
+	if err := t.write(a.stdout); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "\nUSD per million tokens, list prices; book %.12s\n", book.Hash())
+	return err
+}
+
+// perMillion is a rate as providers print it: pico-USD per token is micro-USD per million tokens.
+func perMillion(r pricing.Row, kind string) string {
+	rate, ok := r.Rates[kind]
+	if !ok {
+		return "-"
+	}
+	return (rate * perMTok).String()
+}
+
+const perMTok = 1_000_000
+
+// findModel finds provider/id, or an id that one provider alone has.
+func findModel(book *pricing.Book, name string) (provider, model string, err error) {
+	var found []string
+	for _, m := range book.Models() {
+		full := m.Provider + "/" + m.ID
+		if name == full {
+			return m.Provider, m.ID, nil
+		}
+		if name == m.ID {
+			found = append(found, full)
+			provider, model = m.Provider, m.ID
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", "", fmt.Errorf("the price book has no model %q; 'weir prices list' shows those that it has", name)
+	case 1:
+		return provider, model, nil
+	}
+	return "", "", fmt.Errorf("several providers have a model %q; name one of %s", name, strings.Join(found, ", "))
+}
+
+type pricesBreakevenCmd struct {
+	Model string  `arg:"" help:"provider/id, or an id that is unique."`
+	At    instant `help:"At the prices of this time; now when absent."`
+	JSON  bool    `help:"Print one JSON object: uses by lifetime."`
+}
+
+// Run prints the least number of uses for each lifetime that the model has.
+func (c *pricesBreakevenCmd) Run(a *app) error {
+	book, err := pricing.Embedded()
+	if err != nil {
+		return err
+	}
+	provider, model, err := findModel(book, c.Model)
+	if err != nil {
+		return err
+	}
+	price, err := book.Price(pricing.Query{Provider: provider, Model: model, At: c.At.or(time.Now())})
+	if err != nil {
+		return err
+	}
+	uses := map[string]int64{}
+	lives := []struct {
+		name string
+		life time.Duration
+	}{{"5m", 5 * time.Minute}, {"30m", 30 * time.Minute}, {"1h", time.Hour}, {"12h", 12 * time.Hour}}
+	var lines []string
+	for _, l := range lives {
+		if n, ok := pricing.BreakEven(price, l.life); ok {
+			uses[l.name] = n
+			lines = append(lines, fmt.Sprintf("kept for %s: pays from use %d on\n", l.name, n))
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(uses)
+	}
+	if len(lines) == 0 {
+		lines = []string{"the price has no rate for cache writes: what is cached, is cached unasked and for nothing\n"}
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s by %s\n%s", c.Model, price.Row(), strings.Join(lines, ""))
+	return err
+}
+
+type pricesLintCmd struct{}
+
+// Run prints what Lint finds.
+func (pricesLintCmd) Run(a *app) error {
+	book, err := pricing.Embedded()
+	if err != nil {
+		return err
+	}
+	found := book.Lint(time.Now())
+	for _, line := range found {
+		if _, err := fmt.Fprintln(a.stdout, line); err != nil {
+			return err
+		}
+	}
+	if len(found) > 0 {
+		return fmt.Errorf("%d things to look at in the price book", len(found))
+	}
+	_, err = fmt.Fprintf(a.stdout, "the price book has nothing to look at: %d rows, hash %s\n", len(book.Rows()), book.Hash())
+	return err
+}
+
+// costLine is one class of tokens of a priced usage.
+type costLine struct {
+	Kind  string    `json:"kind"`
+	Count int64     `json:"count"`
+	Rate  task.Pico `json:"rate_usd_per_mtok"`
+	Cost  task.Pico `json:"cost_usd"`
+}
