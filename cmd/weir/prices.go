@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 type pricesCmd struct {
 	List      pricesListCmd      `cmd:"" help:"List the prices in force."`
+	Show      pricesShowCmd      `cmd:"" help:"Show everything that the book has of a model in force."`
 	Cost      pricesCostCmd      `cmd:"" help:"Price a usage object as a provider sends it."`
 	Breakeven pricesBreakevenCmd `cmd:"" help:"From how many uses on keeping a prefix in a model's cache pays."`
 	Lint      pricesLintCmd      `cmd:"" help:"Name what in the book a person should look at; exit code 1 when there is something."`
@@ -51,10 +53,7 @@ func (c *pricesListCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	at := c.At.or(time.Now())
-	rows := slices.DeleteFunc(book.Rows(), func(r pricing.Row) bool {
-		return r.Status != pricing.InForce || r.From != nil && at.Before(*r.From) || r.Until != nil && !at.Before(*r.Until)
-	})
+	rows := inForce(book, c.At.or(time.Now()))
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(rows)
 	}
@@ -77,6 +76,66 @@ func (c *pricesListCmd) Run(a *app) error {
 	}
 	_, err = fmt.Fprintf(a.stdout, "\nUSD per million tokens, list prices; book %.12s\n", book.Hash())
 	return err
+}
+
+// inForce are the rows of the book in force at an instant.
+func inForce(book *pricing.Book, at time.Time) []pricing.Row {
+	return slices.DeleteFunc(book.Rows(), func(r pricing.Row) bool {
+		return r.Status != pricing.InForce || r.From != nil && at.Before(*r.From) || r.Until != nil && !at.Before(*r.Until)
+	})
+}
+
+type pricesShowCmd struct {
+	Model string  `arg:"" help:"provider/id, or an id that is unique."`
+	At    instant `help:"In force at this time; now when absent."`
+	JSON  bool    `help:"Print one JSON array of rows; rates are pico-USD per token."`
+}
+
+// Run shows a model's rows in force with every rate.
+func (c *pricesShowCmd) Run(a *app) error {
+	book, err := pricing.Embedded()
+	if err != nil {
+		return err
+	}
+	provider, model, err := findModel(book, c.Model)
+	if err != nil {
+		return err
+	}
+	rows := slices.DeleteFunc(inForce(book, c.At.or(time.Now())), func(r pricing.Row) bool {
+		return r.Provider != provider || r.Model != model
+	})
+	if len(rows) == 0 {
+		return fmt.Errorf("%s/%s has no price in force then", provider, model)
+	}
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(rows)
+	}
+	for _, r := range rows {
+		t := table{columns: []column{words("rate"), figures("USD per million")}}
+		for _, kind := range slices.Sorted(maps.Keys(r.Rates)) {
+			t.rows = append(t.rows, []string{kind, perMillion(r, kind)})
+		}
+		_, _ = fmt.Fprintf(a.stdout, "%s, checked %s, source: %s\n", r.Key, r.Checked.Format(time.DateOnly), r.Source)
+		if err := t.write(a.stdout); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(a.stdout, "times: modes %s, regions %s\n\n", multipliers(r.Modes), multipliers(r.Geo)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// multipliers are such as "batch 1/2, flex 1/2".
+func multipliers(m map[string]string) string {
+	if len(m) == 0 {
+		return "none"
+	}
+	parts := make([]string, 0, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, name+" "+m[name])
+	}
+	return strings.Join(parts, ", ")
 }
 
 // perMillion is a rate as providers print it: pico-USD per token is micro-USD per million tokens.

@@ -116,6 +116,19 @@ func TestPrices_Breakeven(t *testing.T) {
 	require.Contains(t, stdout, "no rate for cache writes")
 }
 
+func TestPrices_Show(t *testing.T) {
+	t.Parallel()
+	stdout, _, err := weirPrices(t, "", "show", "claude-haiku-5-5", "--at", "2026-11-25")
+	require.NoError(t, err)
+	require.Contains(t, stdout, "anthropic/claude-haiku-5-5@2026-10-07#1, checked 2026-10-24")
+	require.Regexp(t, `(?m)^cache_write_1h +0\.2$`, stdout)
+	require.Contains(t, stdout, "modes batch 1/2, regions global 1, not_available 1, us 11/10")
+	require.Contains(t, stdout, "#2", "its other band")
+	_, stderr, err := weirPrices(t, "", "show", "claude-haiku-5-5", "--at", "2026-01-01")
+	require.Error(t, err)
+	require.Contains(t, stderr, "anthropic/claude-haiku-5-5 has no price in force then")
+}
+
 func TestPrices_List(t *testing.T) {
 	t.Parallel()
 	stdout, _, err := weirPrices(t, "", "list", "--at", "2026-10-01")
