@@ -147,8 +147,8 @@ func vendors() []vendor {
 			{"astra", "gpt-6.2-astra", catalog.Flagship},
 		}},
 		{name: catalog.APIGemini, keyEnv: "GEMINI_API_KEY", models: []vendorModel{
-			{"lite", "gemini-3.1-flash-lite", catalog.Mini},
-			{"flash", "gemini-3.8-flash", catalog.Mid},
+			{"lite", "gemini-3.5-flash-lite", catalog.Mini},
+			{"flash", "gemini-3.5-flash", catalog.Mid},
 			{"pro", "gemini-3.1-pro-preview", catalog.Flagship},
 		}},
 	}

@@ -149,28 +149,33 @@ func presetTasks() []task.Task {
 	return tasks
 }
 
-// TestInit_PresetsRun takes two tasks of each preset through simulated models.
+// TestInit_PresetsRun takes two tasks of each preset through the simulated models of each provider.
 func TestInit_PresetsRun(t *testing.T) {
 	t.Parallel()
 	all, err := presets()
 	require.NoError(t, err)
-	yaml := strings.ReplaceAll(string(composeConfig(vendors()[:1], all)), "%", "%%")
-	yaml = strings.Replace(yaml, "key_env: ANTHROPIC_API_KEY", `base_url: "%s", allow_private: true`, 1)
-	dsn := pgtest.DSN(t)
-	b := setupServers(t, dsn, pgtest.Open(t, dsn), yaml, sim.Config{Seed: 7, Speed: 20})
-	p, err := producer.New(b.nats.Connect(t), producer.Config{Tenant: "acme"})
-	require.NoError(t, err)
-	tasks := presetTasks()
-	_, err = p.PublishMany(t.Context(), producer.Tasks(tasks...), producer.Options{})
-	require.NoError(t, err)
-	weir := b.start(t, "")
-	require.Eventually(t, func() bool { return b.answered() == len(tasks) }, 30*time.Second, 20*time.Millisecond)
-	weir.stop(t)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, published := range tasks {
-		for _, r := range b.results[published.ID] {
-			require.Equal(t, task.Succeeded, r.Status, "%s: %s (%s)", published.Feature, r.Reason, r.Output)
-		}
+	for _, v := range vendors() {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			yaml := strings.ReplaceAll(string(composeConfig([]vendor{v}, all)), "%", "%%")
+			yaml = strings.Replace(yaml, "key_env: "+v.keyEnv, `base_url: "%s", allow_private: true`, 1)
+			dsn := pgtest.DSN(t)
+			b := setupServers(t, dsn, pgtest.Open(t, dsn), yaml, sim.Config{Seed: 7, Speed: 20})
+			p, err := producer.New(b.nats.Connect(t), producer.Config{Tenant: "acme"})
+			require.NoError(t, err)
+			tasks := presetTasks()
+			_, err = p.PublishMany(t.Context(), producer.Tasks(tasks...), producer.Options{})
+			require.NoError(t, err)
+			weir := b.start(t, "")
+			require.Eventually(t, func() bool { return b.answered() == len(tasks) }, 30*time.Second, 20*time.Millisecond)
+			weir.stop(t)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			for _, published := range tasks {
+				for _, r := range b.results[published.ID] {
+					require.Equal(t, task.Succeeded, r.Status, "%s: %s (%s)", published.Feature, r.Reason, r.Output)
+				}
+			}
+		})
 	}
 }

@@ -117,6 +117,7 @@ func Profiles() map[string]ModelProfile {
 		"gpt-4o-mini":       old,
 
 		"gemini-3.5-flash-lite":  gemini(Mini(), 0),
+		"gemini-3.5-flash":       gemini(Mid(), 350),
 		"gemini-3.8-flash":       gemini(Mid(), 350),
 		"gemini-3.1-pro-preview": gemini(Flagship(), 600),
 	}
