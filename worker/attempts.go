@@ -61,15 +61,15 @@ type attempt struct {
 }
 
 // make makes the attempt of one member and settles it. Whatever goes wrong ends in the ledger; false says that even that
-// failed before there was an attempt, so that the member is still the bundle's. called is told when the call is over:
-// the settlement's wait for its commit needs no room among the provider's calls.
+// failed before there was an attempt, so that the member is still the bundle's. called is told when the call is over, and
+// whether it brought a metered answer: the settlement's wait for its commit needs no room among the provider's calls.
 func (a *attempts) make(
-	ctx context.Context, bundle uuid.UUID, m *store.Member, cache providers.Cache, called func(),
+	ctx context.Context, bundle uuid.UUID, m *store.Member, cache providers.Cache, called func(answered bool),
 ) (made bool) {
 	var open *attempt // its intent may be in the ledger
 	defer func() {
 		if p := recover(); p != nil {
-			called()
+			called(false)
 			made = a.salvage(ctx, bundle, m, open, p)
 		}
 	}()
@@ -90,7 +90,7 @@ func (a *attempts) make(
 	}
 	a.chaos("after_intent")
 	settlement := a.call(ctx, at)
-	called()
+	called(len(settlement.RawUsage) > 0)
 	a.settle(ctx, at, settlement)
 	return true
 }
@@ -141,13 +141,13 @@ func (a *attempts) call(ctx context.Context, at *attempt) (s store.Settlement) {
 	return a.closed(at, judged, finished)
 }
 
-// cacheOf is what the calls of a bundle ask of the provider's prompt cache.
-func (a *attempts) cacheOf(m *store.Member, members int) providers.Cache {
+// cacheOf is what the calls of a bundle ask of the provider's prompt cache; warm says that it has their prefix already.
+func (a *attempts) cacheOf(m *store.Member, members int, warm bool) providers.Cache {
 	price, err := a.models.Price(m.Model, a.now())
 	if err != nil { // every member is told so
 		return providers.CacheUnasked
 	}
-	return cacheOf(a.catalog.Features[m.Feature], price, a.models.Traits(m.Model), members)
+	return cacheOf(a.catalog.Features[m.Feature], price, a.models.Traits(m.Model), members, warm)
 }
 
 // prepare decodes the task and encodes its call. It gives an ending instead when no call can be made.
@@ -174,7 +174,7 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache providers.Ca
 		return fail(task.Failed, "the stored plan cannot be read")
 	}
 	call := newCall(at.id, at.task, feature, at.model.ID, m.MaxOutput, deref(m.Hint))
-	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cache
+	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cacheWith(at.task.Tools, feature, cache)
 	if at.request, err = a.providers[at.model.Provider].Prepare(call); err != nil {
 		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
 	}

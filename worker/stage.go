@@ -26,6 +26,8 @@ const unwind = 30 * time.Second
 const (
 	windowEnded  = "the bundle's window has ended"
 	jobCancelled = "the job was cancelled"
+	// workerStopping is the reason of a shutdown.
+	workerStopping = "the worker is stopping"
 )
 
 // stage works bundles: one attempt for each member, the members side by side.
@@ -99,13 +101,12 @@ func (w *stage) work(
 	window := time.NewTimer(w.window(first))
 	defer window.Stop()
 	slots := w.slots[w.catalog.Models[first.Model].Provider]
-	cache := w.attempts.cacheOf(&first, len(members))
-	prefix, alone := w.warmth.enter(prefixOf{first.Feature, first.Model, cache}, w.now())
-	if alone {
-		defer prefix.warm() // nobody waits for ever for a call that is not made
-	} else {
-		prefix.wait()
+	cache := w.attempts.cacheOf(&first, len(members), w.warmth.has(first.Feature, first.Model, w.now()))
+	prefix, reason := w.enter(ctx, prefixOf{first.Feature, first.Model, cache}, window.C)
+	if reason != "" {
+		return len(members), 0, reason
 	}
+	defer func() { w.warmth.leave(prefix, false) }() // nobody waits for a call that is not made
 	var calls sync.WaitGroup
 	var unmade atomic.Int64
 	defer func() {
@@ -118,24 +119,77 @@ func (w *stage) work(
 		if wait, reason = w.take(ctx, first.Model, slots, window.C); reason != "" {
 			return len(members) - i, wait, reason
 		}
-		over := make(chan struct{})
+		over := make(chan bool, 1)
 		calls.Go(func() {
-			free := sync.OnceFunc(func() {
-				<-slots
-				close(over)
-			})
-			defer free()
+			var once sync.Once
+			free := func(answered bool) {
+				once.Do(func() {
+					<-slots
+					over <- answered
+				})
+			}
+			defer free(false)
 			// a call that has begun is paid for: neither a shutdown nor River's timeout throws its answer away
 			if !w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i], cache, free) {
 				unmade.Add(1)
 			}
 		})
-		if alone && i == 0 { // it writes the prefix that the others read
-			<-over
-			prefix.warm()
+		if prefix == nil {
+			continue
+		}
+		var written bool // what the others read
+		if written, reason = w.wait(ctx, over, window.C); reason != "" {
+			return len(members) - i - 1, 0, reason
+		}
+		if written || i == mostAlone-1 {
+			w.warmth.leave(prefix, written)
+			prefix = nil
 		}
 	}
 	return 0, 0, ""
+}
+
+// enter returns the prefix that the bundle has to write, with its first call alone; nil when it is warm, or is not to be
+// kept. It waits while another bundle's first call is under way.
+func (w *stage) enter(ctx context.Context, p prefixOf, window <-chan time.Time) (*kept, string) {
+	limit := time.NewTimer(mostWarming)
+	defer limit.Stop()
+	for {
+		k, alone := w.warmth.enter(p, w.now())
+		if k == nil || alone {
+			return k, ""
+		}
+		select {
+		case <-k.ready: // warm, or somebody else's turn
+		case <-limit.C:
+			return nil, "" // see wait
+		case <-window:
+			return nil, windowEnded
+		case <-w.stopping:
+			return nil, workerStopping
+		case <-ctx.Done():
+			return nil, jobCancelled
+		}
+	}
+}
+
+// wait waits for a call that goes alone, and says whether it has written its prefix. One that takes long has: a prefix can
+// be read once its answer has begun.
+func (w *stage) wait(ctx context.Context, over <-chan bool, window <-chan time.Time) (written bool, reason string) {
+	limit := time.NewTimer(mostWarming)
+	defer limit.Stop()
+	select {
+	case answered := <-over:
+		return answered, ""
+	case <-limit.C:
+		return true, ""
+	case <-window:
+		return false, windowEnded
+	case <-w.stopping:
+		return false, workerStopping
+	case <-ctx.Done():
+		return false, jobCancelled
+	}
 }
 
 // take waits for a slot and takes it. It gives a reason instead when no call may start.
@@ -150,7 +204,7 @@ func (w *stage) take(
 	case <-window:
 		return 0, windowEnded
 	case <-w.stopping:
-		return 0, "the worker is stopping"
+		return 0, workerStopping
 	case <-ctx.Done():
 		return 0, jobCancelled
 	}
@@ -190,7 +244,7 @@ func (w *stage) blocked(model string) (time.Duration, string) {
 	}
 	select {
 	case <-w.stopping: // the slots' select may prefer a free slot
-		return 0, "the worker is stopping"
+		return 0, workerStopping
 	default:
 	}
 	if !w.lease.alive() {

@@ -7,12 +7,17 @@ import (
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
+	"github.com/weirhq/weir/task"
 )
 
 const (
 	shortLife = 5 * time.Minute
 	longLife  = time.Hour
 	autoLife  = 30 * time.Minute // of what OpenAI writes unasked
+	// mostWarming is how long calls wait for the one that goes alone, and mostAlone how many of a bundle go alone when none
+	// is answered. What is at stake is the price of some writes.
+	mostWarming = 10 * time.Second
+	mostAlone   = 3
 	// leastCacheable is the shortest prefix that auto has kept, in tokens, where the price book does not know the model's:
 	// the longest of the known ones.
 	leastCacheable = 4_096
@@ -22,9 +27,11 @@ const (
 )
 
 // cacheOf turns a feature's policy into what its calls ask for at a price. Marks are only set where writes and reads have
-// a rate: without, an answer's cost would be unknown. Auto asks where the calls at hand pay the write back and the prefix
-// is long enough for the model.
-func cacheOf(f catalog.Feature, price pricing.Price, traits pricing.Traits, calls int) providers.Cache {
+// a rate: without, an answer's cost would be unknown. Auto asks where the prefix is long enough for the model, and is warm
+// already or the calls at hand pay the write back.
+func cacheOf(
+	f catalog.Feature, price pricing.Price, traits pricing.Traits, calls int, warm bool,
+) providers.Cache {
 	switch {
 	case f.Cache == catalog.CacheNone && price.Keeps(autoLife):
 		return providers.CacheNone
@@ -40,10 +47,19 @@ func cacheOf(f catalog.Feature, price pricing.Price, traits pricing.Traits, call
 		least = leastCacheable
 	}
 	uses, pays := pricing.BreakEven(price, shortLife)
-	if !pays || int64(calls) < uses || PrefixTokens(f) < least {
+	if !pays || PrefixTokens(f) < least || !warm && int64(calls) < uses {
 		return providers.CacheUnasked
 	}
 	return providers.Cache5m
+}
+
+// cacheWith is what one call asks for. The prefix begins with the task's tools, which nobody knows to be the feature's:
+// auto does not pay for the writing of what may not come again.
+func cacheWith(tools []task.Tool, f catalog.Feature, cache providers.Cache) providers.Cache {
+	if len(tools) > 0 && f.Cache == catalog.CacheAuto && cache != providers.CacheNone {
+		return providers.CacheUnasked
+	}
+	return cache
 }
 
 // PrefixTokens is about how many tokens of every prompt of a feature are the same.
@@ -68,41 +84,65 @@ type prefixOf struct {
 	cache          providers.Cache
 }
 
-// kept is a prefix that was called with. A nil one is not to be kept.
+// kept is a prefix that was called with.
 type kept struct {
+	of    prefixOf
 	until time.Time
-	once  sync.Once
 	ready chan struct{} // closed when the call that writes it is over
+	done  bool          // ready is closed
 }
 
 func newWarmth() *warmth { return &warmth{prefixes: map[prefixOf]*kept{}} }
 
-// enter is called before the calls of a bundle. Where it says alone, the prefix is cold: the first call goes alone, and
-// warm is called when it is over. The calls of other bundles wait for that.
+// enter is called before the calls of a bundle. Nil lets them go: the prefix is warm, or is not to be kept. Alone says
+// that it is cold and the caller's to write: its first call goes alone, and leave is called when that is over. Otherwise
+// another bundle is writing it: enter is called again when ready is closed.
 func (w *warmth) enter(p prefixOf, now time.Time) (k *kept, alone bool) {
-	if p.cache == providers.CacheUnasked || p.cache == providers.CacheNone {
-		return nil, false
-	}
 	life := shortLife
-	if p.cache == providers.Cache1h {
+	switch p.cache {
+	case providers.CacheUnasked, providers.CacheNone:
+		return nil, false
+	case providers.Cache1h:
 		life = longLife
+	case providers.Cache5m:
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if k, ok := w.prefixes[p]; ok && now.Before(k.until) {
-		k.until = now.Add(life) // each read renews it
+	k, ok := w.prefixes[p]
+	switch {
+	case ok && !k.done:
 		return k, false
+	case ok && now.Before(k.until):
+		k.until = now.Add(life) // each read renews it
+		return nil, false
 	}
-	k = &kept{until: now.Add(life), ready: make(chan struct{})}
+	k = &kept{of: p, until: now.Add(life), ready: make(chan struct{})}
 	w.prefixes[p] = k
 	return k, true
 }
 
-func (k *kept) warm() { k.once.Do(func() { close(k.ready) }) }
-
-// wait returns when the prefix is warm. The call that warms it is bounded by its timeout.
-func (k *kept) wait() {
-	if k != nil {
-		<-k.ready
+// leave ends the turn of the bundle that writes a prefix; later calls change nothing. A call without an answer has
+// written nothing, so the next bundle has the turn.
+func (w *warmth) leave(k *kept, answered bool) {
+	if k == nil {
+		return
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if k.done {
+		return
+	}
+	k.done = true
+	if !answered {
+		delete(w.prefixes, k.of)
+	}
+	close(k.ready)
+}
+
+// has says whether a feature's prefix is in a model's cache for five minutes, as auto asks for it.
+func (w *warmth) has(feature, model string, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k, ok := w.prefixes[prefixOf{feature, model, providers.Cache5m}]
+	return ok && k.done && now.Before(k.until)
 }

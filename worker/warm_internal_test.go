@@ -10,6 +10,7 @@ import (
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
+	"github.com/weirhq/weir/task"
 )
 
 func TestCacheOf(t *testing.T) {
@@ -47,9 +48,32 @@ func TestCacheOf(t *testing.T) {
 			f := catalog.Feature{Cache: tt.policy, System: strings.Repeat("word", tt.tokens/2), Context: []string{
 				strings.Repeat("word", tt.tokens/2),
 			}}
-			require.Equal(t, tt.want, cacheOf(f, price, traits, tt.calls))
+			require.Equal(t, tt.want, cacheOf(f, price, traits, tt.calls, false))
 		})
 	}
+}
+
+func TestCacheOf_AWarmPrefixIsRead(t *testing.T) {
+	t.Parallel()
+	book, err := pricing.Embedded()
+	require.NoError(t, err)
+	price, err := book.Price(pricing.Query{
+		Provider: "anthropic", Model: "claude-sonnet-5-5", At: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC),
+	})
+	require.NoError(t, err)
+	f := catalog.Feature{Cache: catalog.CacheAuto, System: strings.Repeat("word", 1_000)}
+	traits := pricing.Traits{MinCacheable: 512}
+	require.Equal(t, providers.CacheUnasked, cacheOf(f, price, traits, 1, false))
+	require.Equal(t, providers.Cache5m, cacheOf(f, price, traits, 1, true))
+}
+
+func TestCacheWith_ToolsOfTheTask(t *testing.T) {
+	t.Parallel()
+	tools := []task.Tool{{Name: "lookup"}}
+	auto, asked := catalog.Feature{Cache: catalog.CacheAuto}, catalog.Feature{Cache: catalog.Cache5m}
+	require.Equal(t, providers.Cache5m, cacheWith(nil, auto, providers.Cache5m))
+	require.Equal(t, providers.CacheUnasked, cacheWith(tools, auto, providers.Cache5m))
+	require.Equal(t, providers.Cache5m, cacheWith(tools, asked, providers.Cache5m))
 }
 
 func TestWarmth(t *testing.T) {
@@ -61,25 +85,38 @@ func TestWarmth(t *testing.T) {
 	require.True(t, alone)
 	second, alone := w.enter(p, now.Add(time.Second))
 	require.False(t, alone)
-	select {
-	case <-second.ready:
-		require.Fail(t, "the prefix is not written yet")
-	default:
-	}
-	first.warm()
-	first.warm() // when the call is over, and when the bundle is
-	second.wait()
+	require.Same(t, first, second)
+	require.False(t, w.has("triage", "sonnet", now), "it is not written yet")
+	w.leave(first, true)
+	w.leave(first, false) // once the bundle is over
+	<-second.ready
+	require.True(t, w.has("triage", "sonnet", now))
 
-	_, alone = w.enter(p, now.Add(shortLife))
-	require.False(t, alone, "the second one has renewed it")
+	k, _ := w.enter(p, now.Add(shortLife-time.Second))
+	require.Nil(t, k, "warm")
+	k, _ = w.enter(p, now.Add(shortLife))
+	require.Nil(t, k, "the one before has renewed it")
+	require.False(t, w.has("triage", "sonnet", now.Add(3*shortLife)), "it is forgotten")
 	_, alone = w.enter(p, now.Add(3*shortLife))
-	require.True(t, alone, "it is forgotten")
+	require.True(t, alone)
 
 	other := p
 	other.model = "opus"
 	_, alone = w.enter(other, now)
 	require.True(t, alone, "each model has its own")
-	unasked, alone := w.enter(prefixOf{feature: "triage", model: "sonnet"}, now)
-	require.False(t, alone)
-	unasked.wait()
+	k, _ = w.enter(prefixOf{feature: "triage", model: "sonnet"}, now)
+	require.Nil(t, k)
+	w.leave(nil, true)
+}
+
+func TestWarmth_ACallWithoutAnAnswerHasWrittenNothing(t *testing.T) {
+	t.Parallel()
+	w, now := newWarmth(), time.Now()
+	p := prefixOf{feature: "triage", model: "sonnet", cache: providers.Cache1h}
+	first, _ := w.enter(p, now)
+	waiting, _ := w.enter(p, now)
+	w.leave(first, false)
+	<-waiting.ready
+	_, alone := w.enter(p, now)
+	require.True(t, alone, "it is the next one's turn")
 }

@@ -42,6 +42,9 @@ func (s *setup) shortPrefix(f catalog.Feature) []string {
 		}
 		for _, name := range s.catalog.CascadeFor(f, class) {
 			models[name] = true
+			for _, other := range s.catalog.Models[name].Sideways {
+				models[other] = true
+			}
 		}
 	}
 	var out []string

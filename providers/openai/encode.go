@@ -35,6 +35,9 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	body = append(body, `":`...)
 	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
 	body = append(body, p.dialect.routing...)
+	if call.Cache == providers.CacheNone && p.dialect.ownCache { // the explicit mode without a mark writes nothing
+		body = append(body, `,"prompt_cache_options":{"mode":"explicit"}`...)
+	}
 	body = append(body, '}')
 	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
 }

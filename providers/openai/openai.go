@@ -28,6 +28,8 @@ type Provider struct {
 type dialect struct {
 	// outputLimit names the parameter of the output limit.
 	outputLimit string
+	// ownCache says that the server bills what it writes to its cache unasked, and takes a word against it.
+	ownCache bool
 	// routing is appended to every request; it is empty or begins with a comma.
 	routing string
 }
@@ -59,7 +61,9 @@ func New(cfg providers.Config) (providers.Provider, error) {
 // max_completion_tokens and would answer without a limit.
 func dialectOf(host string) dialect {
 	switch {
-	case within(host, "openai.com"), within(host, "openai.azure.com"):
+	case within(host, "openai.com"):
+		return dialect{outputLimit: "max_completion_tokens", ownCache: true}
+	case within(host, "openai.azure.com"):
 		return dialect{outputLimit: "max_completion_tokens"}
 	case within(host, "openrouter.ai"):
 		// One attempt is one generation: without this a failed one is tried, and maybe billed, at another host first.

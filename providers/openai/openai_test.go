@@ -2,6 +2,7 @@ package openai_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,6 +193,24 @@ func TestPrepare(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, tc.want, string(request.Body))
 		})
+	}
+}
+
+func TestPrepare_CacheNone(t *testing.T) {
+	t.Parallel()
+	call := providers.Call{
+		Model: "m", MaxOutputTokens: 1, Cache: providers.CacheNone, Messages: []task.Message{{Role: "user", Content: "x"}},
+	}
+	for url, want := range map[string]string{
+		"":                                     `"max_completion_tokens":1,"prompt_cache_options":{"mode":"explicit"}}`,
+		"https://mine.openai.azure.com/openai": `"max_completion_tokens":1}`,
+		"https://llm.example.com/v1":           `"max_tokens":1}`,
+	} {
+		p, err := openai.New(providers.Config{BaseURL: url})
+		require.NoError(t, err)
+		request, err := p.Prepare(call)
+		require.NoError(t, err)
+		require.True(t, strings.HasSuffix(string(request.Body), "],"+want), string(request.Body))
 	}
 }
 

@@ -61,7 +61,7 @@ func (o oracle) test(t *testing.T) {
 	})
 	t.Run("Requests", func(t *testing.T) {
 		t.Parallel()
-		provider, err := o.build(providers.Config{BaseURL: "https://example.com", Key: providers.NewSecret("key")})
+		provider, err := o.build(providers.Config{Key: providers.NewSecret("key")})
 		require.NoError(t, err)
 		for name, call := range calls() {
 			t.Run(name, func(t *testing.T) {
@@ -121,8 +121,11 @@ func calls() map[string]providers.Call {
 	marked, markedTools := schema, tools
 	marked.StableContext, marked.Cache = 1, providers.Cache1h
 	markedTools.System, markedTools.Cache = "", providers.Cache5m
+	uncached := schema
+	uncached.Cache = providers.CacheNone
 	return map[string]providers.Call{
-		"Plain": plain, "Full": full, "Tools": tools, "Schema": schema, "Marked": marked, "MarkedTools": markedTools,
+		"Uncached": uncached,
+		"Plain":    plain, "Full": full, "Tools": tools, "Schema": schema, "Marked": marked, "MarkedTools": markedTools,
 	}
 }
 
