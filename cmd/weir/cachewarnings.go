@@ -11,10 +11,9 @@ import (
 	"github.com/weirhq/weir/worker"
 )
 
-// variable is what looks as if it were another in every prompt: a placeholder, a date, a UUID.
-var variable = regexp.MustCompile(
-	`\{\{[^{}]{1,80}\}\}|\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b|\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b`,
-)
+// variable matches what looks as if it were another in every prompt: a placeholder, a date, a UUID.
+const variable = `\{\{[^{}]{1,80}\}\}|\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b` +
+	`|\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b`
 
 // cacheWarnings is one plain sentence for each feature whose prompts a provider's cache will hardly match: a prefix that
 // is too short for a model, or one that holds what looks variable.
@@ -59,13 +58,14 @@ func (s *setup) shortPrefix(f catalog.Feature) []string {
 }
 
 func variableParts(f catalog.Feature) []string {
+	looksVariable := regexp.MustCompile(variable)
 	parts := map[string]string{"system": f.System}
 	for i, text := range f.Context {
 		parts[fmt.Sprintf("context[%d]", i)] = text
 	}
 	var out []string
 	for _, part := range slices.Sorted(maps.Keys(parts)) {
-		if found := variable.FindString(parts[part]); found != "" {
+		if found := looksVariable.FindString(parts[part]); found != "" {
 			out = append(out, fmt.Sprintf("features.%s.%s: holds %q; it is sent as it is, and a text that changes from time to time "+
 				"makes every prompt miss the provider's cache: what varies belongs into the task", f.Name, part, found))
 		}

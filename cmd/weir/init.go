@@ -35,11 +35,11 @@ func (c *initCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	vendors, err := chooseVendors(c.Providers, a.getenv)
+	accounts, err := chooseProviders(c.Providers, a.getenv)
 	if err != nil {
 		return err
 	}
-	text := composeConfig(vendors, chosen)
+	text := composeConfig(accounts, chosen)
 	if _, err := newSetup(text); err != nil {
 		return fmt.Errorf("the composed configuration has mistakes: %w", err)
 	}
@@ -50,7 +50,7 @@ func (c *initCmd) Run(a *app) error {
 	_, err = fmt.Fprintf(a.stdout, "wrote %s: %s with the models of %s\n\nnext:\n"+
 		"  weir config check %s\n  weir up --config %s\n",
 		file, named(chosen, func(p preset) string { return p.name }),
-		named(vendors, func(v vendor) string { return v.name }), file, file)
+		named(accounts, func(v initProvider) string { return v.name }), file, file)
 	return err
 }
 
@@ -121,32 +121,32 @@ func choosePresets(all []preset, only []string) ([]preset, error) {
 	return slices.DeleteFunc(all, func(p preset) bool { return !slices.Contains(only, p.name) }), nil
 }
 
-// vendor is a provider with its own mini, mid and flagship, all in the price book.
-type vendor struct {
+// initProvider is a provider with its own mini, mid and flagship, all in the price book.
+type initProvider struct {
 	name   string // and its API's
 	keyEnv string
-	models []vendorModel // by tier
+	models []initModel // by tier
 }
 
-type vendorModel struct {
+type initModel struct {
 	name, id string
 	tier     catalog.Tier
 }
 
-// vendors in the order in which they lead a cascade.
-func vendors() []vendor {
-	return []vendor{
-		{name: catalog.APIAnthropic, keyEnv: "ANTHROPIC_API_KEY", models: []vendorModel{
+// initProviders in the order in which they lead a cascade.
+func initProviders() []initProvider {
+	return []initProvider{
+		{name: catalog.APIAnthropic, keyEnv: "ANTHROPIC_API_KEY", models: []initModel{
 			{"haiku", "claude-haiku-5-5", catalog.Mini},
 			{"sonnet", "claude-sonnet-5-5", catalog.Mid},
 			{"opus", "claude-opus-5-5", catalog.Flagship},
 		}},
-		{name: catalog.APIOpenAI, keyEnv: "OPENAI_API_KEY", models: []vendorModel{
+		{name: catalog.APIOpenAI, keyEnv: "OPENAI_API_KEY", models: []initModel{
 			{"luna", "gpt-6-luna", catalog.Mini},
 			{"sol", "gpt-6.2-sol", catalog.Mid},
 			{"astra", "gpt-6.2-astra", catalog.Flagship},
 		}},
-		{name: catalog.APIGemini, keyEnv: "GEMINI_API_KEY", models: []vendorModel{
+		{name: catalog.APIGemini, keyEnv: "GEMINI_API_KEY", models: []initModel{
 			{"lite", "gemini-3.5-flash-lite", catalog.Mini},
 			{"flash", "gemini-3.5-flash", catalog.Mid},
 			{"pro", "gemini-3.1-pro-preview", catalog.Flagship},
@@ -154,15 +154,15 @@ func vendors() []vendor {
 	}
 }
 
-// chooseVendors takes those that are named, else those whose keys are set.
-func chooseVendors(names []string, getenv func(string) string) ([]vendor, error) {
-	all := vendors()
+// chooseProviders takes those that are named, else those whose keys are set.
+func chooseProviders(names []string, getenv func(string) string) ([]initProvider, error) {
+	all := initProviders()
 	for _, name := range names {
-		if !slices.ContainsFunc(all, func(v vendor) bool { return v.name == name }) {
-			return nil, fmt.Errorf("there is no provider %q; there are %s", name, named(all, func(v vendor) string { return v.name }))
+		if !slices.ContainsFunc(all, func(v initProvider) bool { return v.name == name }) {
+			return nil, fmt.Errorf("there is no provider %q; there are %s", name, named(all, func(v initProvider) string { return v.name }))
 		}
 	}
-	chosen := slices.DeleteFunc(vendors(), func(v vendor) bool {
+	chosen := slices.DeleteFunc(initProviders(), func(v initProvider) bool {
 		if len(names) > 0 {
 			return !slices.Contains(names, v.name)
 		}
@@ -170,7 +170,7 @@ func chooseVendors(names []string, getenv func(string) string) ([]vendor, error)
 	})
 	if len(chosen) == 0 {
 		return nil, fmt.Errorf("no provider's key is in the environment: set %s, or name providers with --providers",
-			named(all, func(v vendor) string { return v.keyEnv }))
+			named(all, func(v initProvider) string { return v.keyEnv }))
 	}
 	return chosen, nil
 }
@@ -183,27 +183,27 @@ func named[T any](items []T, name func(T) string) string {
 	return strings.Join(names, ", ")
 }
 
-// composeConfig writes the configuration. The first vendor's models are the cascades; those of the others stand in for them
+// composeConfig writes the configuration. The first provider's models are the cascades; those of the others stand in for them
 // while they are down.
-func composeConfig(vendors []vendor, chosen []preset) []byte {
+func composeConfig(accounts []initProvider, chosen []preset) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Which models there are, and how each feature uses them. Check a change with `weir config check`.\n" +
 		"# Keys never belong here: key_env names the environment variable that holds one.\nproviders:\n")
-	for _, v := range vendors {
+	for _, v := range accounts {
 		_, _ = fmt.Fprintf(&b, "  %s: {api: %s, key_env: %s, concurrency: 32}\n", v.name, v.name, v.keyEnv)
 	}
 	b.WriteString(`  # A model of your own behind any server with Chat Completions. It needs a model below, and a feature that names it first
-  # in a cascade of its own: cascade: [own, ` + vendors[0].models[0].name + `].
+  # in a cascade of its own: cascade: [own, ` + accounts[0].models[0].name + `].
   # own: {api: openai, base_url: "http://localhost:8000/v1", allow_private: true}
 
 models:
 `)
-	for i, v := range vendors {
+	for i, v := range accounts {
 		for tier, m := range v.models {
-			_, _ = fmt.Fprintf(&b, "  %s: {provider: %s, id: %s, tier: %s%s}\n", m.name, v.name, m.id, m.tier, sideways(vendors, i, tier))
+			_, _ = fmt.Fprintf(&b, "  %s: {provider: %s, id: %s, tier: %s%s}\n", m.name, v.name, m.id, m.tier, sideways(accounts, i, tier))
 		}
 	}
-	lead := vendors[0].models
+	lead := accounts[0].models
 	_, _ = fmt.Fprintf(&b, `
 # For each class the models to try, cheapest first. The next one is asked only when a check rejects an answer.
 cascades:
@@ -228,10 +228,10 @@ features:
 	return b.Bytes()
 }
 
-// sideways are the models of the same tier at the other vendors.
-func sideways(vendors []vendor, of, tier int) string {
+// sideways are the models of the same tier at the other providers.
+func sideways(accounts []initProvider, of, tier int) string {
 	var names []string
-	for i, v := range vendors {
+	for i, v := range accounts {
 		if i != of {
 			names = append(names, v.models[tier].name)
 		}

@@ -154,10 +154,10 @@ func TestInit_PresetsRun(t *testing.T) {
 	t.Parallel()
 	all, err := presets()
 	require.NoError(t, err)
-	for _, v := range vendors() {
+	for _, v := range initProviders() {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
-			yaml := strings.ReplaceAll(string(composeConfig([]vendor{v}, all)), "%", "%%")
+			yaml := strings.ReplaceAll(string(composeConfig([]initProvider{v}, all)), "%", "%%")
 			yaml = strings.Replace(yaml, "key_env: "+v.keyEnv, `base_url: "%s", allow_private: true`, 1)
 			dsn := pgtest.DSN(t)
 			b := setupServers(t, dsn, pgtest.Open(t, dsn), yaml, sim.Config{Seed: 7, Speed: 20})

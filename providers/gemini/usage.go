@@ -43,7 +43,8 @@ func (m modalities) of(kind string) int64 {
 	return sum
 }
 
-// ReadUsage sorts a usage object of the API into classes that do not overlap. It is nil when the usage is incomplete, contradicts itself or counts what has no price here.
+// ReadUsage sorts a usage object of the API into classes that do not overlap. It is nil when the usage is incomplete,
+// contradicts itself or counts what has no price here.
 func ReadUsage(raw json.RawMessage) *task.Usage {
 	var u usage
 	if json.Unmarshal(raw, &u) != nil || u.Prompt == nil || u.Total == nil || !u.adds() || !u.split() {

@@ -40,7 +40,8 @@ type serverToolUse struct {
 	WebSearchRequests *int64 `json:"web_search_requests"`
 }
 
-// ReadUsage sorts a usage object of the API into classes that do not overlap. It is nil when the usage is incomplete or contradicts itself.
+// ReadUsage sorts a usage object of the API into classes that do not overlap. It is nil when the usage is incomplete
+// or contradicts itself.
 func ReadUsage(raw json.RawMessage) *task.Usage {
 	var u usage
 	if json.Unmarshal(raw, &u) != nil || u.PromptTokens == nil || u.CompletionTokens == nil {

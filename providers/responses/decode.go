@@ -117,8 +117,8 @@ type usage struct {
 	} `json:"output_tokens_details"`
 }
 
-// ReadUsage sorts a usage object of the API into classes that do not overlap. It is nil when the usage is incomplete or contradicts itself. Tokens written to the cache without a split live
-// for 30 minutes, the default.
+// ReadUsage sorts a usage object of the API into classes that do not overlap. It is nil when the usage is incomplete
+// or contradicts itself. Tokens written to the cache without a split live for 30 minutes, the default.
 func ReadUsage(raw json.RawMessage) *task.Usage {
 	var u usage
 	if json.Unmarshal(raw, &u) != nil || u.Input == nil || u.Output == nil {
