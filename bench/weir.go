@@ -90,8 +90,11 @@ func startWeir(ctx context.Context, group *errgroup.Group, p *peer, js jetstream
 	if err != nil {
 		return err
 	}
+	plans := planner.New(planner.Config{
+		Catalog: c, Models: planner.NewModels(c, book, time.Now), Classifier: rules, Logger: p.logger,
+	})
 	w, err := worker.New(worker.Config{
-		Pool: pools[0], RiverPool: pools[1], BeatPool: pools[2], Catalog: c, Book: book, Classifier: rules,
+		Pool: pools[0], RiverPool: pools[1], BeatPool: pools[2], Catalog: c, Book: book, Planner: plans,
 		Providers:  map[string]providers.Provider{"sim": client},
 		Validators: map[string]*validators.Chain{feature: chain},
 		Stream:     js, Boot: uuid.Must(uuid.NewV7()), Roles: []string{"ingest", "worker"}, Version: "bench", Logger: p.logger,
@@ -101,9 +104,7 @@ func startWeir(ctx context.Context, group *errgroup.Group, p *peer, js jetstream
 	}
 	group.Go(func() error { return w.Run(ctx) })
 	group.Go(func() error {
-		return ingest.Run(ctx, ingest.Config{Pool: pools[0], Stream: js, Catalog: c, Logger: p.logger, Planner: planner.New(
-			planner.Config{Catalog: c, Models: planner.NewModels(c, book, time.Now), Classifier: rules, Logger: p.logger},
-		)})
+		return ingest.Run(ctx, ingest.Config{Pool: pools[0], Stream: js, Catalog: c, Planner: plans, Logger: p.logger})
 	})
 	return nil
 }

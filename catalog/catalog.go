@@ -154,7 +154,8 @@ type Feature struct {
 	Retention time.Duration
 	// RepairHint gives the next model the validator's complaint. Default false.
 	RepairHint bool
-	// Cache is the policy of prompt caching. Default auto. A model that does not have a lifetime takes it as auto.
+	// Cache is the policy of prompt caching. Default auto. A model without a rate for such writes is not asked for any, and
+	// takes 1h for 5m where it has no hour.
 	Cache Cache
 	// Refusal is what follows a refusal. Default escalate.
 	Refusal Policy

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirhq/weir/classifier"
 	"github.com/weirhq/weir/internal/pgtest"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/openai"
 	"github.com/weirhq/weir/task"
@@ -91,9 +92,15 @@ func (c brokenClassifier) Classify(s classifier.Subject) (classifier.Decision, e
 	return classifier.Decision{Class: task.L1, Source: "a\x00b"}, nil
 }
 
+func breakClassifier(c *worker.Config, refused bool) {
+	broken := c.Planner.Config
+	broken.Classifier = brokenClassifier{Classifier: broken.Classifier, refused: refused}
+	c.Planner = planner.New(broken)
+}
+
 func TestWorker_PanickingClassifierGivesTheSafeClass(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil, func(c *worker.Config) { c.Classifier = brokenClassifier{Classifier: c.Classifier} })
+	b := setup(t, nil, func(c *worker.Config) { breakClassifier(c, false) })
 	b.publish(t, `{"id":"a","feature":"triage","input":"poison"}`)
 	r := b.result(t)
 	require.Equal(t, task.Succeeded, r.Status, r.Reason)
@@ -103,7 +110,7 @@ func TestWorker_PanickingClassifierGivesTheSafeClass(t *testing.T) {
 func TestWorker_RefusedClassFailsItsTaskOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil, func(c *worker.Config) {
-		c.Classifier = brokenClassifier{Classifier: c.Classifier, refused: true}
+		breakClassifier(c, true)
 	})
 	requireOnlyPoisonFails(t, b)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/weirhq/weir/internal/natstest"
 	"github.com/weirhq/weir/internal/pgtest"
 	"github.com/weirhq/weir/migrations"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/openai"
@@ -185,7 +186,10 @@ func prepare(t *testing.T, script map[string][]answer, changes ...func(*worker.C
 	timing.Maintain, timing.Recover, timing.Stale, timing.Orphan = 200*time.Millisecond, 300*time.Millisecond, time.Second, 3*time.Second
 	b.config = worker.Config{
 		Pool: b.pool, RiverPool: pgtest.Open(t, dsn), BeatPool: pgtest.Open(t, dsn), Catalog: c, Book: book,
-		Classifier: rules, Providers: map[string]providers.Provider{"fake": client}, Validators: chains, Stream: b.js,
+		Planner: planner.New(planner.Config{
+			Catalog: c, Models: planner.NewModels(c, book, time.Now), Classifier: rules, Logger: slog.New(slog.DiscardHandler),
+		}),
+		Providers: map[string]providers.Provider{"fake": client}, Validators: chains, Stream: b.js,
 		SpoolDir: t.TempDir(), Roles: []string{"worker"}, Timing: timing, SoftStop: 5 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}

@@ -20,7 +20,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirhq/weir/catalog"
-	"github.com/weirhq/weir/classifier"
 	"github.com/weirhq/weir/jobs"
 	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
@@ -36,10 +35,11 @@ type Config struct {
 	Pool      *pgxpool.Pool
 	RiverPool *pgxpool.Pool
 	// BeatPool renews the lease; a pool of its own, so that load cannot silence the process.
-	BeatPool   *pgxpool.Pool
-	Catalog    *catalog.Catalog
-	Book       *pricing.Book
-	Classifier classifier.Classifier
+	BeatPool *pgxpool.Pool
+	Catalog  *catalog.Catalog
+	Book     *pricing.Book
+	// Planner plans what ingest has left, and knows the models. It may be ingest's own.
+	Planner *planner.Planner
 	// Providers by the catalog's names.
 	Providers map[string]providers.Provider
 	// Validators by feature.
@@ -85,7 +85,7 @@ type Worker struct {
 // New wires a worker. It refuses a cascade with a model that has no price in force.
 func New(config Config) (*Worker, error) {
 	config = withDefaults(config)
-	w := &Worker{config: config, models: planner.NewModels(config.Catalog, config.Book, config.Now)}
+	w := &Worker{config: config, models: config.Planner.Models}
 	if errs := w.models.Check(); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -144,16 +144,12 @@ func (w *Worker) wire() error {
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &classify{
-		pool: c.Pool, limits: limits,
-		planner: planner.New(planner.Config{
-			Catalog: c.Catalog, Models: w.models, Classifier: c.Classifier, Logger: c.Logger,
-		}),
-		dispatcher: w.dispatcher, deliverer: w.deliverer, now: c.Now, logger: c.Logger, chaos: c.Chaos,
+		pool: c.Pool, planner: c.Planner, limits: limits, dispatcher: w.dispatcher, deliverer: w.deliverer, now: c.Now,
+		logger: c.Logger, chaos: c.Chaos,
 	})
 	w.stage = &stage{
 		pool: c.Pool, catalog: c.Catalog, slots: slots(c.Catalog), pauses: paused, warmth: newWarmth(),
-		lease:      w.lease,
-		dispatcher: w.dispatcher, boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
+		lease: w.lease, dispatcher: w.dispatcher, boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 		attempts: &attempts{
 			pool: c.Pool, recorder: w.recorder, catalog: c.Catalog, models: w.models, providers: c.Providers,
 			validators: c.Validators, pauses: paused, dispatcher: w.dispatcher, deliverer: w.deliverer, limits: limits,

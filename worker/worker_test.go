@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/task"
 	"github.com/weirhq/weir/worker"
 )
@@ -163,6 +164,9 @@ func TestWorker_PromptAboveEveryModelFails(t *testing.T) {
 		astra := c.Catalog.Models["astra"]
 		astra.MaxInput = 1000
 		c.Catalog.Models["astra"] = astra
+		changed := c.Planner.Config
+		changed.Models = planner.NewModels(c.Catalog, c.Book, time.Now)
+		c.Planner = planner.New(changed)
 	})
 	body, err := json.Marshal(task.Task{ID: "a", Feature: "expert", Input: strings.Repeat("word ", 10_000)})
 	require.NoError(t, err)

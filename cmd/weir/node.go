@@ -73,16 +73,22 @@ func (n *node) run(ctx context.Context) error {
 	if err := ingest.EnsureStreams(ctx, js, ingest.StreamConfig{}); err != nil {
 		return err
 	}
+	plans := n.setup.newPlanner(n.logger)
 	group, ctx := errgroup.WithContext(ctx)
 	if slices.Contains(n.roles, roleWorker) {
-		if err := n.startWorker(ctx, group, pool, js); err != nil {
+		if err := n.startWorker(ctx, group, pool, js, plans); err != nil {
 			return err
 		}
 	}
 	if slices.Contains(n.roles, roleIngest) {
+		onTheWayIn := plans
+		if n.setup.catalog.Classifier.InJobs {
+			onTheWayIn = nil
+		}
 		group.Go(func() error {
 			return ingest.Run(ctx, ingest.Config{
-				Pool: pool, Stream: js, Catalog: n.setup.catalog, Planner: n.planner(), Logger: n.logger, Chaos: n.chaos,
+				Pool: pool, Stream: js, Catalog: n.setup.catalog, Planner: onTheWayIn, Logger: n.logger,
+				Chaos: n.chaos,
 			})
 		})
 	}
@@ -92,16 +98,9 @@ func (n *node) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// planner is ingest's; nil leaves every task to its classify job.
-func (n *node) planner() *planner.Planner {
-	s := n.setup
-	if s.catalog.Classifier.InJobs {
-		return nil
-	}
-	return planner.New(planner.Config{Catalog: s.catalog, Models: s.models, Classifier: s.classifier, Logger: n.logger})
-}
-
-func (n *node) startWorker(ctx context.Context, group *errgroup.Group, pool *pgxpool.Pool, js jetstream.JetStream) error {
+func (n *node) startWorker(
+	ctx context.Context, group *errgroup.Group, pool *pgxpool.Pool, js jetstream.JetStream, plans *planner.Planner,
+) error {
 	clients, err := n.setup.buildProviders(n.getenv)
 	if err != nil {
 		return err
@@ -117,7 +116,7 @@ func (n *node) startWorker(ctx context.Context, group *errgroup.Group, pool *pgx
 	}
 	w, err := worker.New(worker.Config{
 		Pool: pool, RiverPool: riverPool, BeatPool: beatPool, Catalog: n.setup.catalog, Book: n.setup.book,
-		Classifier: n.setup.classifier, Providers: clients, Validators: n.setup.validators,
+		Planner: plans, Providers: clients, Validators: n.setup.validators,
 		Stream: js, SpoolDir: n.spoolDir, Boot: uuid.Must(uuid.NewV7()), Roles: n.roles,
 		Version: version(), Timing: n.timing(), Logger: n.logger, Chaos: n.chaos,
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -70,6 +71,12 @@ func newSetup(data []byte) (*setup, error) {
 	s.models = planner.NewModels(c, s.book, time.Now)
 	errs = append(errs, s.models.Check()...)
 	return s, errors.Join(errs...)
+}
+
+// newPlanner makes the planner of a process. It counts the features' texts, which a check of the configuration can do
+// without.
+func (s *setup) newPlanner(logger *slog.Logger) *planner.Planner {
+	return planner.New(planner.Config{Catalog: s.catalog, Models: s.models, Classifier: s.classifier, Logger: logger})
 }
 
 func sortedKeys[V any](m map[string]V) []string {
