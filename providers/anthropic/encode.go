@@ -48,9 +48,12 @@ func stable(call providers.Call) ([]byte, error) {
 	dst := append([]byte(nil), `{"model":`...)
 	dst = httpcall.AppendString(dst, call.Model)
 	last := lastStable(call)
-	dst, err := appendTools(dst, call.Tools, markOf(call, last < 0))
+	dst, err := httpcall.AppendTools(dst, call.Tools, appendTool)
 	if err != nil {
 		return nil, err
+	}
+	if mark := markOf(call, last < 0); mark != "" && len(call.Tools) > 0 { // it ends the last tool
+		dst = append(append(dst[:len(dst)-len(`}]`)], mark...), `}]`...)
 	}
 	dst = appendSystem(dst, call, last)
 	if call.JSONSchema && len(call.Schema) > 0 {
@@ -84,27 +87,6 @@ func markOf(call providers.Call, here bool) string {
 		return ""
 	}
 	return `,"cache_control":{"type":"ephemeral","ttl":"` + string(call.Cache) + `"}`
-}
-
-// appendTools writes the tools; mark ends the last one.
-func appendTools(dst []byte, tools []task.Tool, mark string) ([]byte, error) {
-	if len(tools) == 0 {
-		return dst, nil
-	}
-	dst = append(dst, `,"tools":[`...)
-	for i, tool := range tools {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		var err error
-		if dst, err = appendTool(dst, tool); err != nil {
-			return nil, err
-		}
-	}
-	if mark != "" {
-		dst = append(append(dst[:len(dst)-1], mark...), '}')
-	}
-	return append(dst, ']'), nil
 }
 
 func appendTool(dst []byte, tool task.Tool) ([]byte, error) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/httpcall"
+	"github.com/weirhq/weir/providers/providertest"
 	"github.com/weirhq/weir/task"
 )
 
@@ -101,30 +101,6 @@ func sample() []byte {
 		`"thoughtsTokenCount":64},"modelVersion":"gemini-3.8-flash","responseId":"r-1"}`)
 }
 
-func BenchmarkDecode(b *testing.B) {
-	answer := httpcall.Answer{Status: http.StatusOK, Body: sample()}
-	b.SetBytes(int64(len(answer.Body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if reply, fault := (format{}).Decode(answer); fault != nil || reply.Usage == nil {
-			b.Fatal(fault)
-		}
-	}
-}
+func BenchmarkDecode(b *testing.B) { providertest.BenchmarkDecode(b, format{}, sample()) }
 
-func BenchmarkPrepare(b *testing.B) {
-	p, err := New(providers.Config{})
-	require.NoError(b, err)
-	call := providers.Call{
-		Model: "gemini-3.8-flash", System: strings.Repeat("You sort tickets by team. ", 100),
-		Schema:     []byte(`{"type":"object","properties":{"team":{"type":"string"}},"required":["team"],"additionalProperties":false}`),
-		JSONSchema: true, MaxOutputTokens: 64,
-		Messages: []task.Message{{Role: "user", Content: strings.Repeat("Where is my parcel? ", 25)}},
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.Prepare(call); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
+func BenchmarkPrepare(b *testing.B) { providertest.BenchmarkPrepare(b, New) }

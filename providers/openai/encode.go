@@ -54,7 +54,7 @@ func appendMessage(dst []byte, role, content string) []byte {
 func stable(call providers.Call) ([]byte, error) {
 	dst := append([]byte(nil), `{"model":`...)
 	dst = httpcall.AppendString(dst, call.Model)
-	dst, err := appendTools(dst, call.Tools)
+	dst, err := httpcall.AppendTools(dst, call.Tools, appendTool)
 	if err != nil {
 		return nil, err
 	}
@@ -83,23 +83,6 @@ func SystemText(system string, context []string) string {
 		}
 	}
 	return strings.Join(parts, "\n\n")
-}
-
-func appendTools(dst []byte, tools []task.Tool) ([]byte, error) {
-	if len(tools) == 0 {
-		return dst, nil
-	}
-	dst = append(dst, `,"tools":[`...)
-	for i, tool := range tools {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		var err error
-		if dst, err = appendTool(dst, tool); err != nil {
-			return nil, err
-		}
-	}
-	return append(dst, ']'), nil
 }
 
 func appendTool(dst []byte, tool task.Tool) ([]byte, error) {

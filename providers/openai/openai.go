@@ -36,25 +36,32 @@ type dialect struct {
 
 // New checks the configuration. A base URL without a path gets /v1.
 func New(cfg providers.Config) (providers.Provider, error) {
-	url, err := cfg.Endpoint(publicURL)
+	client, host, err := NewClient(cfg, path, format{})
 	if err != nil {
 		return nil, fmt.Errorf("configure openai: %w", err)
+	}
+	return &Provider{client: client, dialect: dialectOf(host)}, nil
+}
+
+// NewClient makes the client of one of OpenAI's formats, whose method is at path, and names the host that it calls. A
+// base URL without a path gets /v1.
+func NewClient(cfg providers.Config, path string, f httpcall.Format) (client *httpcall.Client, host string, err error) {
+	url, err := cfg.Endpoint(publicURL)
+	if err != nil {
+		return nil, "", err
 	}
 	if url.Path == "" {
 		url.Path = "/v1"
 	}
 	url.Path += path
-	client, err := httpcall.New(cfg, httpcall.Wire{
-		Format:          format{},
+	client, err = httpcall.New(cfg, httpcall.Wire{
+		Format:          f,
 		URL:             url,
 		KeyHeader:       "Authorization",
 		KeyPrefix:       "Bearer ",
 		RequestIDHeader: "X-Request-Id",
 	})
-	if err != nil {
-		return nil, fmt.Errorf("configure openai: %w", err)
-	}
-	return &Provider{client: client, dialect: dialectOf(url.Hostname())}, nil
+	return client, url.Hostname(), err
 }
 
 // dialectOf knows the servers by name. OpenAI's reasoning models refuse max_tokens, while older compatible servers ignore

@@ -49,7 +49,7 @@ func stable(call providers.Call) ([]byte, error) {
 	if call.Cache == providers.CacheNone {
 		dst = append(dst, `,"prompt_cache_options":{"mode":"explicit"}`...)
 	}
-	dst, err := appendTools(dst, call.Tools)
+	dst, err := httpcall.AppendTools(dst, call.Tools, appendTool)
 	if err != nil {
 		return nil, err
 	}
@@ -67,23 +67,6 @@ func stable(call providers.Call) ([]byte, error) {
 		dst = httpcall.AppendString(dst, system)
 	}
 	return append(dst, `,"input":[`...), nil
-}
-
-func appendTools(dst []byte, tools []task.Tool) ([]byte, error) {
-	if len(tools) == 0 {
-		return dst, nil
-	}
-	dst = append(dst, `,"tools":[`...)
-	for i, tool := range tools {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		var err error
-		if dst, err = appendTool(dst, tool); err != nil {
-			return nil, err
-		}
-	}
-	return append(dst, ']'), nil
 }
 
 // appendTool says that the parameters are not strict: the API takes them for strict unasked, and refuses most then.

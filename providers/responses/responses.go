@@ -11,11 +11,6 @@ import (
 	"github.com/weirhq/weir/providers/openai"
 )
 
-const (
-	publicURL = "https://api.openai.com/v1"
-	path      = "/responses"
-)
-
 // Provider is an account at OpenAI or at an endpoint that speaks its Responses API.
 type Provider struct {
 	client   *httpcall.Client
@@ -24,21 +19,7 @@ type Provider struct {
 
 // New checks the configuration. A base URL without a path gets /v1.
 func New(cfg providers.Config) (providers.Provider, error) {
-	url, err := cfg.Endpoint(publicURL)
-	if err != nil {
-		return nil, fmt.Errorf("configure responses: %w", err)
-	}
-	if url.Path == "" {
-		url.Path = "/v1"
-	}
-	url.Path += path
-	client, err := httpcall.New(cfg, httpcall.Wire{
-		Format:          format{},
-		URL:             url,
-		KeyHeader:       "Authorization",
-		KeyPrefix:       "Bearer ",
-		RequestIDHeader: "X-Request-Id",
-	})
+	client, _, err := openai.NewClient(cfg, "/responses", format{})
 	if err != nil {
 		return nil, fmt.Errorf("configure responses: %w", err)
 	}

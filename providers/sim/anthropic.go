@@ -40,14 +40,9 @@ type messagesReader struct {
 }
 
 func (r *messagesReader) read() error {
-	r.space()
-	if err := r.object(r.field); err != nil {
+	if err := r.readInto(&r.scanner, r.field); err != nil {
 		return err
 	}
-	if r.space(); r.at != len(r.data) {
-		return errBadJSON
-	}
-	r.join()
 	if r.auto > 0 && len(r.blocks) > 0 {
 		r.blocks[len(r.blocks)-1].ttl = r.auto
 	}

@@ -43,16 +43,9 @@ type generateReader struct {
 }
 
 func (r *generateReader) read() error {
-	r.space()
-	if err := r.object(r.field); err != nil {
-		return err
-	}
-	if r.space(); r.at != len(r.data) {
-		return errBadJSON
-	}
-	r.join()
+	err := r.readInto(&r.scanner, r.field)
 	r.maxTokens = orDefault(r.maxTokens, defaultMaxTokens)
-	return nil
+	return err
 }
 
 func (r *generateReader) field(name []byte) error {

@@ -34,16 +34,9 @@ type completionsReader struct {
 }
 
 func (r *completionsReader) read() error {
-	r.space()
-	if err := r.object(r.field); err != nil {
-		return err
-	}
-	if r.space(); r.at != len(r.data) {
-		return errBadJSON
-	}
-	r.join()
+	err := r.readInto(&r.scanner, r.field)
 	r.maxTokens = orDefault(r.maxTokens, defaultMaxTokens)
-	return nil
+	return err
 }
 
 func (r *completionsReader) field(name []byte) error {

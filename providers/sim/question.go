@@ -65,6 +65,19 @@ type parts struct {
 	tools, schemas, system, messages []block
 }
 
+// readInto reads a body, which is one object and nothing after it, and joins what field has read of it.
+func (p *parts) readInto(s *scanner, field func(name []byte) error) error {
+	s.space()
+	if err := s.object(field); err != nil {
+		return err
+	}
+	if s.space(); s.at != len(s.data) {
+		return errBadJSON
+	}
+	p.join()
+	return nil
+}
+
 // join puts the blocks into the order in which they are cached.
 func (p *parts) join() {
 	p.blocks = make([]block, 0, len(p.tools)+len(p.schemas)+len(p.system)+len(p.messages))

@@ -26,16 +26,9 @@ func (responses) parse(body []byte, header http.Header) (*question, *problem) {
 type responsesReader struct{ completionsReader }
 
 func (r *responsesReader) read() error {
-	r.space()
-	if err := r.object(r.field); err != nil {
-		return err
-	}
-	if r.space(); r.at != len(r.data) {
-		return errBadJSON
-	}
-	r.join()
+	err := r.readInto(&r.scanner, r.field)
 	r.maxTokens = orDefault(r.maxTokens, defaultMaxTokens)
-	return nil
+	return err
 }
 
 func (r *responsesReader) field(name []byte) error {
