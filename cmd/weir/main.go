@@ -28,7 +28,7 @@ type cli struct {
 	Dlq     dlqCmd     `cmd:"" help:"List, show and publish again what was refused."`
 	Report  reportCmd  `cmd:"" help:"Report cost per useful output, cost by feature, use of models or ways through the cascade."`
 	Prices  pricesCmd  `cmd:"" help:"List the price book, price a usage, find when caching pays, look for what is stale."`
-	Verify  verifyCmd  `cmd:"" help:"Check the ledger: every invariant, and costs recomputed from the price rows in the book."`
+	Verify  verifyCmd  `cmd:"" help:"Check the ledger: every invariant, and every cost recomputed from the price book."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this version's schema."`
 	Config  configCmd  `cmd:"" help:"Check weir.yaml, or print a starter."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a task, result, outcome or envelope."`

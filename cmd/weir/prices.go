@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/pricing"
-	"github.com/weirhq/weir/task"
 )
 
 type pricesCmd struct {
@@ -93,11 +92,7 @@ type pricesShowCmd struct {
 
 // Run shows a model's rows in force with every rate.
 func (c *pricesShowCmd) Run(a *app) error {
-	book, err := pricing.Embedded()
-	if err != nil {
-		return err
-	}
-	provider, model, err := findModel(book, c.Model)
+	book, provider, model, err := findModel(c.Model)
 	if err != nil {
 		return err
 	}
@@ -149,13 +144,16 @@ func perMillion(r pricing.Row, kind string) string {
 
 const perMTok = 1_000_000
 
-// findModel finds provider/id, or an id that one provider alone has.
-func findModel(book *pricing.Book, name string) (provider, model string, err error) {
+// findModel finds provider/id in the book, or an id that one provider alone has.
+func findModel(name string) (book *pricing.Book, provider, model string, err error) {
+	if book, err = pricing.Embedded(); err != nil {
+		return nil, "", "", err
+	}
 	var found []string
 	for _, m := range book.Models() {
 		full := m.Provider + "/" + m.ID
 		if name == full {
-			return m.Provider, m.ID, nil
+			return book, m.Provider, m.ID, nil
 		}
 		if name == m.ID {
 			found = append(found, full)
@@ -164,11 +162,11 @@ func findModel(book *pricing.Book, name string) (provider, model string, err err
 	}
 	switch len(found) {
 	case 0:
-		return "", "", fmt.Errorf("the price book has no model %q; 'weir prices list' shows those that it has", name)
+		return nil, "", "", fmt.Errorf("the price book has no model %q; 'weir prices list' shows those that it has", name)
 	case 1:
-		return provider, model, nil
+		return book, provider, model, nil
 	}
-	return "", "", fmt.Errorf("several providers have a model %q; name one of %s", name, strings.Join(found, ", "))
+	return nil, "", "", fmt.Errorf("several providers have a model %q; name one of %s", name, strings.Join(found, ", "))
 }
 
 type pricesBreakevenCmd struct {
@@ -179,11 +177,7 @@ type pricesBreakevenCmd struct {
 
 // Run prints the least number of uses for each lifetime that the model has.
 func (c *pricesBreakevenCmd) Run(a *app) error {
-	book, err := pricing.Embedded()
-	if err != nil {
-		return err
-	}
-	provider, model, err := findModel(book, c.Model)
+	book, provider, model, err := findModel(c.Model)
 	if err != nil {
 		return err
 	}
@@ -232,12 +226,4 @@ func (pricesLintCmd) Run(a *app) error {
 	}
 	_, err = fmt.Fprintf(a.stdout, "the price book has nothing to look at: %d rows, hash %s\n", len(book.Rows()), book.Hash())
 	return err
-}
-
-// costLine is one class of tokens of a priced usage.
-type costLine struct {
-	Kind  string    `json:"kind"`
-	Count int64     `json:"count"`
-	Rate  task.Pico `json:"rate_usd_per_mtok"`
-	Cost  task.Pico `json:"cost_usd"`
 }

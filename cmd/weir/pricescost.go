@@ -40,13 +40,17 @@ type pricedUsage struct {
 	Cost task.Pico `json:"cost_usd"`
 }
 
+// costLine is one class of tokens of a priced usage.
+type costLine struct {
+	Kind  string    `json:"kind"`
+	Count int64     `json:"count"`
+	Rate  task.Pico `json:"rate_usd_per_mtok"`
+	Cost  task.Pico `json:"cost_usd"`
+}
+
 // Run prices a usage as weir would have priced the attempt.
 func (c *pricesCostCmd) Run(a *app) error {
-	book, err := pricing.Embedded()
-	if err != nil {
-		return err
-	}
-	provider, model, err := findModel(book, c.Model)
+	book, provider, model, err := findModel(c.Model)
 	if err != nil {
 		return err
 	}
@@ -107,36 +111,54 @@ type served struct {
 
 // readUsage takes the usage object out of an answer, or the object itself, in the provider's own terms.
 func readUsage(provider string, body []byte) (*task.Usage, served, error) {
-	var answer struct {
-		served
-		Usage    json.RawMessage `json:"usage"`
-		Metadata json.RawMessage `json:"usageMetadata"` //nolint:tagliatelle // Google's name
-		Input    *int64          `json:"input_tokens"`
+	raw, how, err := usageObject(body)
+	if err != nil {
+		return nil, served{}, err
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, served{}, fmt.Errorf("the usage is no JSON object: %w", err)
-	}
-	raw, how := json.RawMessage(body), answer.served
-	if len(answer.Usage) > 0 || len(answer.Metadata) > 0 {
-		raw = append(answer.Usage, answer.Metadata...)
-		_ = json.Unmarshal(raw, &answer) // Anthropic's usage names the tier and the region itself
-		how = answer.served
-	}
-	var usage *task.Usage
-	switch {
-	case provider == "anthropic":
-		usage = anthropic.ReadUsage(raw)
-	case provider == "google":
-		usage = gemini.ReadUsage(raw)
-	case answer.Input != nil:
-		usage = responses.ReadUsage(raw)
-	default:
-		usage = openai.ReadUsage(raw)
-	}
+	usage := usageReader(provider, raw)(raw)
 	if usage == nil {
 		return nil, served{}, errors.New("the usage is incomplete or contradicts itself, so the call has no cost that is known")
 	}
 	return usage, how, nil
+}
+
+// usageObject finds the usage object. How the call was served stands in the answer, and with Anthropic in the usage.
+func usageObject(body []byte) (raw json.RawMessage, how served, err error) {
+	var answer struct {
+		Usage    json.RawMessage `json:"usage"`
+		Metadata json.RawMessage `json:"usageMetadata"` //nolint:tagliatelle // Google's name
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, served{}, fmt.Errorf("the usage is no JSON object: %w", err)
+	}
+	raw = body
+	switch {
+	case len(answer.Usage) > 0:
+		raw = answer.Usage
+	case len(answer.Metadata) > 0:
+		raw = answer.Metadata
+	}
+	for _, part := range [][]byte{body, raw} {
+		_ = json.Unmarshal(part, &how) // what is of another type says nothing of these
+	}
+	return raw, how, nil
+}
+
+// usageReader is the reader of a provider's usage. OpenAI has two formats, which name their counts differently.
+func usageReader(provider string, raw json.RawMessage) func(json.RawMessage) *task.Usage {
+	switch provider {
+	case "anthropic":
+		return anthropic.ReadUsage
+	case "google":
+		return gemini.ReadUsage
+	}
+	var counts struct {
+		Input *int64 `json:"input_tokens"`
+	}
+	if json.Unmarshal(raw, &counts) == nil && counts.Input != nil {
+		return responses.ReadUsage
+	}
+	return openai.ReadUsage
 }
 
 func (p *pricedUsage) write(w io.Writer) error {

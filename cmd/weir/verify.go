@@ -19,7 +19,7 @@ type verifyCmd struct {
 // errViolated is the end of a verification that found something: exit code 1.
 var errViolated = errors.New("the ledger does not hold; look at the rows above before anything else")
 
-// Run checks the ledger's invariants, the recomputation of costs among them: of every one whose price row is in the book. It only reads.
+// Run checks the ledger's invariants, the recomputation of every cost among them. It only reads.
 func (c *verifyCmd) Run(ctx context.Context, a *app) error {
 	pool, err := a.openPool(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ type verification struct {
 
 // verify checks each rule by itself: processes at work may change the ledger between two of them, but never break one.
 func verify(ctx context.Context, db store.DB) (*verification, error) {
-	rules := store.Invariants()
+	rules := append(store.Invariants(), store.BookInvariants()...)
 	v := &verification{Checks: len(rules), Violations: []store.Violation{}}
 	for _, rule := range rules {
 		violation, err := rule.Check(ctx, db)

@@ -41,6 +41,12 @@ func TestVerify(t *testing.T) {
 	require.Contains(t, stdout, "CostRecomputed: ")
 	require.Contains(t, stdout, "broken by 1 rows, such as ")
 
+	_, err = b.pool.Exec(t.Context(), `DELETE FROM weir.prices`)
+	require.NoError(t, err)
+	stdout, err = check()
+	require.ErrorIs(t, err, errViolated)
+	require.Contains(t, stdout, "PriceRow: ", "what cannot be worked out again does not pass")
+
 	stdout, err = check("--json")
 	require.ErrorIs(t, err, errViolated)
 	var got verification
