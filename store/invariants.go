@@ -22,9 +22,9 @@ func Invariants() []Invariant { return append(stateInvariants(), moneyInvariants
 // BookInvariants are the rules of a ledger that holds its price book, as one does that a weir process has started on.
 func BookInvariants() []Invariant {
 	return []Invariant{{"PriceRow", "the row of the price book that priced an attempt is in the book", `
-		SELECT a.id::text FROM weir.attempts a
-		WHERE a.cost_pusd IS NOT NULL AND a.price_row IS NOT NULL
-		  AND NOT EXISTS (SELECT FROM weir.prices p WHERE p.key = a.price_row)`}}
+		SELECT c.attempt_id::text FROM weir.attempt_costs c
+		WHERE c.cost_pusd IS NOT NULL AND c.price_row IS NOT NULL
+		  AND NOT EXISTS (SELECT FROM weir.prices p WHERE p.key = c.price_row)`}}
 }
 
 // Violation is a broken rule.

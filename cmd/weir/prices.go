@@ -16,6 +16,7 @@ type pricesCmd struct {
 	Show      pricesShowCmd      `cmd:"" help:"Show everything that the book has of a model in force."`
 	Cost      pricesCostCmd      `cmd:"" help:"Price a usage object as a provider sends it."`
 	Breakeven pricesBreakevenCmd `cmd:"" help:"From how many uses on keeping a prefix in a model's cache pays."`
+	Reprice   pricesRepriceCmd   `cmd:"" help:"Correct the cost of attempts by the present book; what was booked stays."`
 	Lint      pricesLintCmd      `cmd:"" help:"Name what in the book a person should look at; exit code 1 when there is something."`
 }
 
