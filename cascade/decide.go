@@ -29,6 +29,8 @@ const (
 	BackoffCap = time.Minute
 	// HardWait is the wait where only a person can help: a dead quota, a refused key.
 	HardWait = 5 * time.Minute
+	// SpentWait is the wait before a retry that the model's retry budget has no room for.
+	SpentWait = time.Minute
 	// RetryAfterJitter is the largest share that is added to a wait that a provider asked for, so that the tasks
 	// that it turned away do not come back together.
 	RetryAfterJitter = 0.1
@@ -47,6 +49,9 @@ type State struct {
 	CostHigh      task.Pico // the most that the task may have cost, this attempt included
 	MaxCost       task.Pico // 0 means no ceiling
 	Refusal       catalog.Policy
+	Away          catalog.Away // what the feature does while a model is away; empty means sideways
+	Probe         bool         // the attempt was to find out whether the model is back
+	RetriesSpent  bool         // the model's retry budget is used up
 	Deadline      time.Time // zero means none
 	Now           time.Time
 	Jitter        float64 // in [0, 1), from the caller, so that the decision stays a function
@@ -105,26 +110,29 @@ type rule struct {
 	counted bool
 	same    int  // how often the same model is tried again
 	aside   bool // then a model of equal tier
+	late    bool // a model of equal tier when the wait would outlast the deadline
 	up      bool // then the next stage
 	again   bool // else the same model once more, while the task has attempts left
 	wait    bool // else wait: the provider is away, the task is fine
+	away    bool // the trouble is the provider's: the feature says what may be done about it
 	alarm   bool
 }
 
 func ruleFor(class task.FailureClass) rule {
 	switch class {
 	case task.FailNotSent, task.FailRateLimited, task.FailSlowDown:
-		return rule{wait: true}
+		return rule{late: true, wait: true, away: true}
 	case task.FailQuota, task.FailAuth, task.FailNotFound:
-		return rule{aside: true, wait: true, alarm: true}
-	// A provider's trouble never moves traffic to a dearer model: an hour of it would put the day's bill on the flagship.
+		return rule{aside: true, wait: true, away: true, alarm: true}
+	// A provider's trouble moves traffic to a dearer model only where the feature says so: an hour of it would put the
+	// day's bill on the flagship.
 	// What turned the call away at the door costs nothing and is waited for; what may have been billed uses up attempts.
 	case task.FailOverloaded:
-		return rule{counted: true, same: 2, aside: true, wait: true}
+		return rule{counted: true, same: 2, aside: true, wait: true, away: true}
 	case task.FailServer, task.FailLost:
-		return rule{counted: true, same: 2, aside: true, again: true}
+		return rule{counted: true, same: 2, aside: true, again: true, away: true}
 	case task.FailTimeout, task.FailLostNet, task.FailMalformed:
-		return rule{counted: true, same: 1, aside: true, again: true}
+		return rule{counted: true, same: 1, aside: true, again: true, away: true}
 	case task.FailTooLong, task.FailTruncated, task.FailInvalid:
 		return rule{counted: true, up: true}
 	case task.FailInternal:
@@ -144,6 +152,9 @@ func react(s State, e Event) Decision {
 		r.aside = s.Refusal == catalog.RefusalSideways
 	}
 	d := Decision{Stage: s.Stage, Sideways: s.Sideways, Counted: r.counted, Alarm: r.alarm, Reason: reason(e)}
+	if r.away {
+		r = whileAway(s, e, r)
+	}
 	tried := s.ModelAttempts
 	if r.counted {
 		tried++
@@ -151,25 +162,54 @@ func react(s State, e Event) Decision {
 	switch {
 	case r.same > 0 && tried <= r.same:
 		d.Action = SameModel
-		d.NotBefore = s.Now.Add(backoff(s.Calls, s.Jitter))
+		d.NotBefore = s.Now.Add(retryWait(s))
 	case r.aside && s.Sideways < s.Fallbacks:
 		d.Action = Sideways
 		d.Sideways++
-	case r.wait:
-		d.Action = Wait
-		d.Counted = false // the ceilings are for tries; who waits tries nothing
-		d.NotBefore = s.Now.Add(waitFor(s, e, r))
 	case r.up && s.Stage+1 < s.Stages:
 		d.Action = Escalate
 		d.Stage++
 		d.Sideways = 0
+	case r.wait:
+		d.Action = Wait
+		d.Counted = false // the ceilings are for tries; who waits tries nothing
+		d.NotBefore = s.Now.Add(waitFor(s, e, r))
 	case r.again:
 		d.Action = SameModel
-		d.NotBefore = s.Now.Add(backoff(s.Calls, s.Jitter))
+		d.NotBefore = s.Now.Add(retryWait(s))
 	default:
 		d.Action = Fail
 	}
 	return d
+}
+
+// whileAway is the rule of a failure that is the provider's, as the feature and the moment have it.
+func whileAway(s State, e Event, r rule) rule {
+	if s.Probe { // it was sent out to fail for all the others: that uses up nothing of its own
+		return rule{wait: true, alarm: r.alarm}
+	}
+	if r.late && !s.Deadline.IsZero() && !s.Now.Add(waitFor(s, e, r)).Before(s.Deadline) {
+		r.aside = true
+	}
+	if s.RetriesSpent && r.aside && s.Away != catalog.AwayWait && s.Sideways < s.Fallbacks {
+		r.same = 0 // instead of more calls where there is trouble already
+	}
+	switch s.Away {
+	case catalog.AwayWait:
+		r.aside = false
+	case catalog.AwayEscalate:
+		r.up = r.aside
+	case catalog.AwaySideways:
+	}
+	return r
+}
+
+// retryWait is the back-off before the same model is tried again, and SpentWait where it has been retried too often.
+func retryWait(s State) time.Duration {
+	if s.RetriesSpent {
+		return SpentWait/2 + time.Duration(float64(SpentWait/2)*s.Jitter)
+	}
+	return backoff(s.Calls, s.Jitter)
 }
 
 // ceilings turns a decision to go on into an end when a limit of the task is reached. Waiting is never cut short by

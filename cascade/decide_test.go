@@ -31,6 +31,11 @@ func baseState() cascade.State {
 func TestDecide_Table(t *testing.T) {
 	t.Parallel()
 	last := func(s *cascade.State) { s.Stage = 2 }
+	escalate := func(s *cascade.State) { s.Away = catalog.AwayEscalate }
+	wait := func(s *cascade.State) { s.Away = catalog.AwayWait }
+	probe := func(s *cascade.State) { s.Probe = true }
+	spent := func(s *cascade.State) { s.RetriesSpent = true }
+	soon := func(s *cascade.State) { s.Deadline = s.Now.Add(50 * time.Millisecond) }
 	noFallback := func(s *cascade.State) { s.Fallbacks = 0 }
 	tests := []struct {
 		name    string
@@ -69,6 +74,20 @@ func TestDecide_Table(t *testing.T) {
 			[]func(*cascade.State){func(s *cascade.State) { s.ModelAttempts = 1 }},
 			cascade.Sideways, true,
 		},
+		{"WaitBeyondTheDeadlineGoesSideways", task.FailRateLimited, []func(*cascade.State){soon}, cascade.Sideways, false},
+		{"WaitBeyondTheDeadlineWithoutFallbackWaits", task.FailRateLimited, []func(*cascade.State){soon, noFallback}, cascade.Wait, false},
+		{"WaitBeyondTheDeadlineEscalatesByPolicy", task.FailSlowDown, []func(*cascade.State){soon, noFallback, escalate}, cascade.Escalate, false},
+		{"RateLimitNeverEscalatesInTime", task.FailRateLimited, []func(*cascade.State){noFallback, escalate}, cascade.Wait, false},
+		{"QuotaEscalatesByPolicy", task.FailQuota, []func(*cascade.State){noFallback, escalate}, cascade.Escalate, false},
+		{"QuotaPrefersSidewaysToEscalating", task.FailQuota, []func(*cascade.State){escalate}, cascade.Sideways, false},
+		{"QuotaWaitsByPolicy", task.FailQuota, []func(*cascade.State){wait}, cascade.Wait, false},
+		{"AuthWaitsAtTheLastStage", task.FailAuth, []func(*cascade.State){noFallback, escalate, last}, cascade.Wait, false},
+		{"ServerErrorsStayByPolicy", task.FailServer, []func(*cascade.State){wait, func(s *cascade.State) { s.ModelAttempts = 5 }}, cascade.SameModel, true},
+		{"AProbeThatFailsWaitsUncounted", task.FailServer, []func(*cascade.State){probe}, cascade.Wait, false},
+		{"AProbeThatTimesOutWaitsUncounted", task.FailTimeout, []func(*cascade.State){probe}, cascade.Wait, false},
+		{"AProbeIsJudgedAsEverybody", task.FailInvalid, []func(*cascade.State){probe}, cascade.Escalate, true},
+		{"SpentRetriesGoSidewaysAtOnce", task.FailServer, []func(*cascade.State){spent}, cascade.Sideways, true},
+		{"SpentRetriesWithoutFallbackTryLater", task.FailServer, []func(*cascade.State){spent, noFallback}, cascade.SameModel, true},
 		{"BadRequestFails", task.FailBadRequest, nil, cascade.Fail, true},
 		{"RefusalEscalatesByPolicy", task.FailRefusal, nil, cascade.Escalate, true},
 		{
@@ -104,6 +123,18 @@ func TestDecide_Table(t *testing.T) {
 			require.Equal(t, tt.counted, d.Counted)
 			require.Contains(t, d.Reason, "why")
 		})
+	}
+}
+
+func TestDecide_SpentRetriesWaitForLong(t *testing.T) {
+	t.Parallel()
+	s := baseState()
+	s.Fallbacks, s.RetriesSpent = 0, true
+	for _, jitter := range []float64{0, 0.999} {
+		s.Jitter = jitter
+		wait := cascade.Decide(s, cascade.Event{Failure: task.FailServer}).NotBefore.Sub(s.Now)
+		require.GreaterOrEqual(t, wait, cascade.SpentWait/2)
+		require.LessOrEqual(t, wait, cascade.SpentWait)
 	}
 }
 

@@ -133,6 +133,7 @@ func TestDocs_Ceilings(t *testing.T) {
 		"| `BackoffBase` | " + short(cascade.BackoffBase) + " |",
 		"| `BackoffCap` | " + short(cascade.BackoffCap) + " |",
 		"| `HardWait` | " + short(cascade.HardWait) + " |",
+		"| `SpentWait` | " + short(cascade.SpentWait) + " |",
 		"| `RetryAfterJitter` | " + strconv.FormatFloat(cascade.RetryAfterJitter, 'g', -1, 64) + " |",
 	} {
 		require.Contains(t, page, row)

@@ -61,6 +61,7 @@ const (
 	minBodyBytes    = kibibyte
 	maxBodyBytes    = 256 * mebibyte
 	maxTokens       = 100_000_000
+	maxPerMinute    = 1_000_000_000_000
 	maxOutputTokens = 1_000_000
 	maxAttempts     = 100
 	maxUSD          = 1_000_000 * task.USD // far above any task, and sums of many stay inside an int64

@@ -61,6 +61,23 @@ type Provider struct {
 	MaxBodyBytes int64
 	// AllowPrivate permits base URLs on loopback and private networks and plain http.
 	AllowPrivate bool
+	// RateLimits are the account's limits by name, shared by all processes. Never nil.
+	RateLimits map[string]RateLimit
+}
+
+// RateLimit is what an account may call, over all processes together; 0 means no limit.
+type RateLimit struct {
+	Name string
+	// Models share the limit; nil means all of the provider's.
+	Models []string
+	// Requests, InputTokens and OutputTokens are by the minute.
+	Requests     int64
+	InputTokens  int64
+	OutputTokens int64
+	// Tokens is by the minute, input and output together, as some providers count.
+	Tokens int64
+	// Calls is the most calls in flight.
+	Calls int
 }
 
 // Tier is a model's price class.
@@ -111,6 +128,17 @@ const (
 	RefusalFail     Policy = "fail"
 )
 
+// Away is what a feature does while a model is away: its provider is down, limits its calls for long, or has refused the
+// account.
+type Away string
+
+// The ways. Sideways and wait cost nothing more.
+const (
+	AwaySideways Away = "sideways" // a model of equal tier, where there is one; else wait
+	AwayEscalate Away = "escalate" // the next, dearer stage where no model of equal tier is left
+	AwayWait     Away = "wait"     // wait for the model
+)
+
 // Cache says for how long a provider is to keep a feature's stable prefix: its tools, system prompt and context.
 type Cache string
 
@@ -159,6 +187,8 @@ type Feature struct {
 	Cache Cache
 	// Refusal is what follows a refusal. Default escalate.
 	Refusal Policy
+	// WhenAway is what follows while a model is away. Default sideways.
+	WhenAway Away
 	// Weight is the feature's share in dispatch. Default 1.
 	Weight int
 	// CallTimeout bounds one call and overrides the provider's; 0 keeps the provider's.

@@ -10,6 +10,9 @@ import (
 // check holds the sections against each other: every name must be defined where it is said to be.
 func check(c *Catalog, r *report) {
 	checkSections(c, r)
+	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
+		checkRateLimits(c, c.Providers[name], r)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		checkModel(c, c.Models[name], r)
 	}

@@ -25,6 +25,8 @@ func readFeature(name string, o *object) Feature {
 		Cache:        Cache(o.word("cache", string(CacheAuto), string(CacheAuto), string(CacheNone), string(Cache5m), string(Cache1h))),
 		Refusal: Policy(o.word("refusal", string(RefusalEscalate),
 			string(RefusalEscalate), string(RefusalSideways), string(RefusalFail))),
+		WhenAway: Away(o.word("when_away", string(AwaySideways),
+			string(AwaySideways), string(AwayEscalate), string(AwayWait))),
 	}
 	readBounds(&f, o)
 	return f

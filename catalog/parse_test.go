@@ -210,12 +210,12 @@ func TestParse_Defaults(t *testing.T) {
 	c := mustParse(t, "")
 	require.Equal(t, catalog.Provider{
 		Name: "acme", API: catalog.APIOpenAI, Prices: "openai", ConnectTimeout: 10 * time.Second, Timeout: 120 * time.Second,
-		IdleTimeout: 60 * time.Second, Concurrency: 32, MaxBodyBytes: 8 << 20,
+		IdleTimeout: 60 * time.Second, Concurrency: 32, MaxBodyBytes: 8 << 20, RateLimits: map[string]catalog.RateLimit{},
 	}, c.Providers["acme"])
 	require.Equal(t, catalog.Model{Name: "haiku", Provider: "acme", ID: "h-1", Tier: catalog.Mini}, c.Models["haiku"])
 	require.Equal(t, catalog.Feature{
 		Name: "ticket-triage", Lane: task.LaneNow, MaxOutputTokens: 1024, MaxAttempts: 8, Success: catalog.SuccessValidated, Cache: catalog.CacheAuto,
-		Retention: 30 * 24 * time.Hour, Refusal: catalog.RefusalEscalate, Weight: 1,
+		Retention: 30 * 24 * time.Hour, Refusal: catalog.RefusalEscalate, WhenAway: catalog.AwaySideways, Weight: 1,
 	}, c.Features["ticket-triage"])
 	lane := catalog.Lane{BundleTasks: 200, BundleBytes: 16 << 20, BundleWindow: 5 * time.Minute}
 	require.Equal(t, catalog.Lanes{Now: lane, Batch: lane}, c.Lanes)
@@ -238,6 +238,10 @@ func TestParse_EveryKey(t *testing.T) {
 		"local": {
 			Name: "local", API: "openai", BaseURL: "http://127.0.0.1:8080/v1", KeyEnv: "LOCAL_KEY", Prices: "house", ConnectTimeout: time.Second,
 			Timeout: 90 * time.Second, IdleTimeout: 500 * time.Millisecond, Concurrency: 4, MaxBodyBytes: 2 << 20, AllowPrivate: true,
+			RateLimits: map[string]catalog.RateLimit{
+				"family": {Name: "family", Models: []string{"a"}, Requests: 60, InputTokens: 1000, OutputTokens: 2000, Tokens: 3000},
+				"all":    {Name: "all", Calls: 9},
+			},
 		},
 	}, c.Providers)
 	require.Equal(t, map[string]catalog.Model{
@@ -254,7 +258,7 @@ func TestParse_EveryKey(t *testing.T) {
 				{Type: "not_empty", Params: json.RawMessage(`{}`)},
 			},
 			MaxOutputTokens: 77, MaxAttempts: 3, MaxCost: &cost, Success: catalog.SuccessOutcome, FailureCost: 3 * task.USD,
-			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, Cache: catalog.Cache1h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
+			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, Cache: catalog.Cache1h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
 		},
 	}, c.Features)
 	require.Equal(t, catalog.Classifier{Default: task.L1, InJobs: true, Rules: []catalog.Rule{{

@@ -20,6 +20,7 @@ func readProvider(name string, o *object) Provider {
 		Concurrency:    o.count("concurrency", DefaultConcurrency, 1, maxConcurrency),
 		MaxBodyBytes:   o.size("max_body_bytes", DefaultMaxBodyBytes, minBodyBytes, maxBodyBytes),
 		AllowPrivate:   o.flag("allow_private"),
+		RateLimits:     named(o, "rate_limits", readRateLimit),
 	}
 	p.BaseURL = readBaseURL(o, p.AllowPrivate)
 	if prices := o.text("prices", MaxNameChars); prices != "" {

@@ -103,6 +103,8 @@ type Reply struct {
 	Geo         string
 	// RequestID is the provider's id of the request, for support.
 	RequestID string
+	// RateLimits are what the provider says of its limits.
+	RateLimits RateLimits
 }
 
 // CallError is a call that brought no usable answer.
@@ -112,6 +114,7 @@ type CallError struct {
 	Status int
 	// RetryAfter is the wait that the provider asked for, 0 when it named none.
 	RetryAfter time.Duration
+	RateLimits RateLimits
 	RequestID  string
 	// Message is safe to store and to show: it holds no key and at most 500 characters of the provider's words.
 	Message string

@@ -38,6 +38,8 @@ type Member struct {
 	Deadline      *time.Time
 	AcceptedAt    time.Time
 	Body          []byte
+	Probe         bool // the bundle is one: it goes whatever the gates say
+	Gated         bool // a gate of its model, account or feature is shut
 }
 
 // StartBundle notes who works a bundle and reads its members (index tasks_released). An empty answer means that nothing
@@ -45,11 +47,18 @@ type Member struct {
 func StartBundle(ctx context.Context, db DB, now time.Time, bundle, owner uuid.UUID) ([]Member, error) {
 	rows, err := db.Query(ctx, `
 		WITH started AS (
-		    UPDATE weir.bundles SET owner = @owner, started_at = coalesce(started_at, @now) WHERE id = @bundle)
+		    UPDATE weir.bundles
+		    SET owner = @owner, started_at = coalesce(started_at, @now)
+		    WHERE id = @bundle
+		    RETURNING provider, model, feature, probe)
 		SELECT t.id, t.tenant, t.feature, t.key, t.run, t.class, t.batch, t.lane, t.stage, t.sideways, t.model, pl.stages,
 		       t.calls, t.attempts, t.model_attempts, t.cost_high_pusd, t.max_cost_pusd, t.prompt_tokens,
-		       t.max_output_tokens, t.hint, t.deadline, t.accepted_at, p.body
-		FROM weir.tasks t
+		       t.max_output_tokens, t.hint, t.deadline, t.accepted_at, p.body, s.probe,
+		       EXISTS (SELECT FROM weir.gates g
+		               WHERE (g.state IN ('open', 'probing') OR (g.state = 'limited' AND g.until > now()))
+		                 AND (g.scope, g.name) IN (('provider', s.provider), ('model', s.model), ('feature', s.feature)))
+		FROM started s
+		CROSS JOIN weir.tasks t
 		JOIN weir.payloads p ON p.task_id = t.id
 		JOIN weir.plans pl ON pl.id = t.plan_id
 		WHERE t.bundle_id = @bundle AND t.state = 'released'

@@ -139,6 +139,8 @@ type Bundle struct {
 	Stage    int
 	Lane     string
 	TaskIDs  []uuid.UUID
+	// Probe says that it finds out whether a gate may open.
+	Probe bool
 }
 
 // Release puts ready tasks into bundles: the fence is written here. Tasks that are no longer ready are skipped; bundles
@@ -192,12 +194,12 @@ func insertBundles(ctx context.Context, db DB, now time.Time, bundles []Bundle, 
 		if sizes[b.ID] == 0 {
 			continue
 		}
-		rows = append(rows, []any{b.ID, b.Feature, b.Provider, b.Model, b.Stage, b.Lane, sizes[b.ID], now})
+		rows = append(rows, []any{b.ID, b.Feature, b.Provider, b.Model, b.Stage, b.Lane, sizes[b.ID], now, b.Probe})
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	columns := []string{"id", "feature", "provider", "model", "stage", "lane", "tasks", "created_at"}
+	columns := []string{"id", "feature", "provider", "model", "stage", "lane", "tasks", "created_at", "probe"}
 	if _, err := db.CopyFrom(ctx, pgx.Identifier{"weir", "bundles"}, columns, pgx.CopyFromRows(rows)); err != nil {
 		return fmt.Errorf("copy bundles: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ErrReaped says that the others have given this process up: its work is theirs now.
@@ -34,16 +35,59 @@ func Register(ctx context.Context, db DB, now time.Time, p Process) error {
 	return nil
 }
 
-// Beat renews the lease; ErrReaped when there is none left.
-func Beat(ctx context.Context, db DB, id uuid.UUID) error {
-	tag, err := db.Exec(ctx, `UPDATE weir.processes SET beat_at = now() WHERE id = @id`, pgx.NamedArgs{"id": id})
-	if err != nil {
-		return fmt.Errorf("beat: %w", err)
+// Rate is what a process tells of its calls under a rate limit.
+type Rate struct {
+	// Demand is the calls that wait and those under way.
+	Demand int `json:"demand"`
+	// Part is to which part of its share refusals have slowed it down since Since; nil when they have not.
+	Part  *float64   `json:"part,omitempty"`
+	Since *time.Time `json:"since,omitempty"`
+}
+
+// Peer is another process that has beaten lately.
+type Peer struct {
+	ID    uuid.UUID
+	Rates map[string]Rate
+}
+
+// Fleet is what a beat learns of the others.
+type Fleet struct {
+	Peers []Peer
+	Gates []Gate
+}
+
+// Beat renews the lease and tells the process's rates; ErrReaped when there is no lease left. It reads the other
+// processes that have beaten within the given time, and the gates.
+func Beat(ctx context.Context, db DB, id uuid.UUID, rates map[string]Rate, within time.Duration) (Fleet, error) {
+	if rates == nil {
+		rates = map[string]Rate{}
 	}
-	if tag.RowsAffected() == 0 {
-		return ErrReaped
+	var fleet Fleet
+	renewed := false
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE weir.processes SET beat_at = now(), rates = @rates WHERE id = @id`,
+		pgx.NamedArgs{"id": id, "rates": rates}).
+		Exec(func(tag pgconn.CommandTag) error {
+			renewed = tag.RowsAffected() > 0
+			return nil
+		})
+	batch.Queue(`SELECT id, rates FROM weir.processes WHERE id <> @id AND beat_at > now() - @within::bigint * interval '1 ms'`,
+		pgx.NamedArgs{"id": id, "within": millis(within)}).
+		Query(func(rows pgx.Rows) (err error) {
+			fleet.Peers, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Peer])
+			return err
+		})
+	batch.Queue(readGates).Query(func(rows pgx.Rows) (err error) {
+		fleet.Gates, err = pgx.CollectRows(rows, scanGate)
+		return err
+	})
+	if err := db.SendBatch(ctx, batch).Close(); err != nil {
+		return Fleet{}, fmt.Errorf("beat: %w", err)
 	}
-	return nil
+	if !renewed {
+		return Fleet{}, ErrReaped
+	}
+	return fleet, nil
 }
 
 // Deregister removes a process that ended its work.

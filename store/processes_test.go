@@ -50,16 +50,22 @@ func TestRegister(t *testing.T) {
 	require.Error(t, store.Register(t.Context(), b.pool, started, p), "a boot id is used once")
 }
 
+// beat renews a lease and tells nothing.
+func (b *testBundle) beat(boot uuid.UUID) error {
+	_, err := store.Beat(b.tb.Context(), b.pool, boot, nil, time.Minute)
+	return err
+}
+
 func TestBeat(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	boot := b.register()
 	b.silence(boot, time.Minute)
-	require.NoError(t, store.Beat(t.Context(), b.pool, boot))
+	require.NoError(t, b.beat(boot))
 	require.Equal(t, 1, b.count("weir.processes WHERE id = $1 AND beat_at > now() - interval '10 s'", boot))
 
 	require.NoError(t, store.Deregister(t.Context(), b.pool, boot))
-	require.ErrorIs(t, store.Beat(t.Context(), b.pool, boot), store.ErrReaped)
+	require.ErrorIs(t, b.beat(boot), store.ErrReaped)
 	require.NoError(t, store.Deregister(t.Context(), b.pool, boot))
 }
 
@@ -73,8 +79,8 @@ func TestDeadProcesses(t *testing.T) {
 		b.silence(silent, lease+time.Second)
 		b.silence(slow, lease-5*time.Second)
 		require.Equal(t, []uuid.UUID{silent}, b.dead())
-		require.ErrorIs(t, store.Beat(t.Context(), b.pool, silent), store.ErrReaped)
-		require.NoError(t, store.Beat(t.Context(), b.pool, slow))
+		require.ErrorIs(t, b.beat(silent), store.ErrReaped)
+		require.NoError(t, b.beat(slow))
 		require.Empty(t, b.dead(), "once")
 	})
 

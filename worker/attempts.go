@@ -35,7 +35,7 @@ type attempts struct {
 	models     *planner.Models
 	providers  map[string]providers.Provider
 	validators map[string]*validators.Chain // by feature
-	pauses     *pauses
+	gates      *gates
 	dispatcher *dispatcher
 	deliverer  *deliverer
 	limits     task.Limits
@@ -56,6 +56,7 @@ type attempt struct {
 	model   catalog.Model
 	stages  []cascade.Stage
 	request providers.Request
+	pass    *pass
 	bound   *task.Pico
 	started time.Time
 }
@@ -64,8 +65,9 @@ type attempt struct {
 // failed before there was an attempt, so that the member is still the bundle's. called is told when the call is over, and
 // whether it brought a metered answer: the settlement's wait for its commit needs no room among the provider's calls.
 func (a *attempts) make(
-	ctx context.Context, bundle uuid.UUID, m *store.Member, cache providers.Cache, called func(answered bool),
+	ctx context.Context, bundle uuid.UUID, m *store.Member, cache providers.Cache, pass *pass, called func(answered bool),
 ) (made bool) {
+	defer pass.cancel() // where no call is made
 	var open *attempt // its intent may be in the ledger
 	defer func() {
 		if p := recover(); p != nil {
@@ -77,6 +79,7 @@ func (a *attempts) make(
 	if ending != nil {
 		return a.end(ctx, *ending)
 	}
+	at.pass = pass
 	a.chaos("before_intent")
 	open = at
 	allowed, err := a.recorder.Intent(at.intent(a.boot, a.catalog.Hash))
@@ -138,6 +141,8 @@ func (a *attempts) call(ctx context.Context, at *attempt) (s store.Settlement) {
 	a.chaos("after_body")
 	judged := a.judge(ctx, at, reply, err)
 	a.chaos("after_validate")
+	judged.took = finished.Sub(at.started)
+	a.gates.observe(ctx, at, judged, finished)
 	return a.closed(at, judged, finished)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/store"
 )
 
@@ -28,6 +30,9 @@ const (
 	statementLimit = 5 * time.Second
 	// leastReleased is the smallest window of released tasks of a model.
 	leastReleased = 400
+	// releasedAhead and bundleAhead are for how long a rate limit is to keep busy what is released, and one bundle of it.
+	releasedAhead = 10 * time.Second
+	bundleAhead   = time.Second
 )
 
 // dispatcher releases ready tasks to River in rounds. Any process may run a round; an advisory lock lets one at a time.
@@ -35,7 +40,10 @@ type dispatcher struct {
 	pool    *pgxpool.Pool
 	client  *river.Client[pgx.Tx]
 	catalog *catalog.Catalog
-	pauses  *pauses
+	models  *planner.Models
+	gates   *gates
+	timing  Timing
+	moved   time.Time // when tasks were last moved away from models that are left alone
 	now     func() time.Time
 	logger  *slog.Logger
 	wake    chan struct{}
@@ -92,11 +100,24 @@ func (d *dispatcher) round(ctx context.Context) (released int, ran bool, err err
 		if _, err = store.Unpark(ctx, tx, unparkLimit); err != nil {
 			return err
 		}
+		shut, err := d.ramp(ctx, tx)
+		if err != nil {
+			return err
+		}
 		lines, err := store.Lines(ctx, tx)
 		if err != nil || len(lines) == 0 {
 			return err
 		}
-		released, err = d.release(ctx, tx, lines)
+		moved, err := d.away(ctx, tx, lines, shut)
+		if err != nil {
+			return err
+		}
+		if moved > 0 {
+			if lines, err = store.Lines(ctx, tx); err != nil {
+				return err
+			}
+		}
+		released, err = d.release(ctx, tx, lines, shut)
 		return err
 	})
 	if err != nil {
@@ -112,15 +133,20 @@ func roundTimeout() pgx.NamedArgs {
 	return pgx.NamedArgs{"ms": strconv.FormatInt(statementLimit.Milliseconds(), 10)}
 }
 
-func (d *dispatcher) release(ctx context.Context, tx pgx.Tx, lines []store.Line) (int, error) {
+func (d *dispatcher) release(ctx context.Context, tx pgx.Tx, lines []store.Line, shut shutGates) (int, error) {
 	counts, err := store.Released(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
 	var bundles []store.Bundle
-	byModel, owed := d.queues(lines)
+	probes, err := d.probes(ctx, tx, lines, shut)
+	if err != nil {
+		return 0, err
+	}
+	bundles = append(bundles, probes...)
+	byModel, owed := d.queues(lines, shut)
 	for model, queues := range byModel {
-		room := d.window(model) - counts[model]
+		room := min(d.window(model), shut.most(model)) - counts[model]
 		for _, q := range queues {
 			if room <= 0 {
 				owed = append(owed, q.line)
@@ -149,15 +175,15 @@ func (d *dispatcher) release(ctx context.Context, tx pgx.Tx, lines []store.Line)
 	return d.insert(ctx, tx, bundles)
 }
 
-// queues groups lines by model and leaves out models that nobody calls now: paused ones, which keep what they are owed,
-// and those that the configuration no longer has.
-func (d *dispatcher) queues(lines []store.Line) (byModel map[string][]*queueOf, owed []store.Line) {
+// queues groups lines by model and leaves out what nobody calls now: what is left alone, which keeps what it is owed, and
+// models that the configuration no longer has.
+func (d *dispatcher) queues(lines []store.Line, shut shutGates) (byModel map[string][]*queueOf, owed []store.Line) {
 	byModel = map[string][]*queueOf{}
 	for _, line := range lines {
 		if _, known := d.catalog.Models[line.Model]; !known {
 			continue
 		}
-		if d.pauses.left(line.Model, d.now()) > 0 {
+		if shut.shuts(line) {
 			owed = append(owed, line)
 			continue
 		}
@@ -167,12 +193,26 @@ func (d *dispatcher) queues(lines []store.Line) (byModel map[string][]*queueOf, 
 	return byModel, owed
 }
 
-// window is how many tasks of a model may be released at once.
+// window is how many tasks of a model may be released at once: no more than its rate limits let go soon, so that the rest
+// waits where it can still go another way.
 func (d *dispatcher) window(model string) int {
-	if n := d.catalog.Lanes.Now.ReleasedTasks; n > 0 {
-		return n
+	n := d.catalog.Lanes.Now.ReleasedTasks
+	if n == 0 {
+		n = max(leastReleased, 2*d.catalog.Providers[d.catalog.Models[model].Provider].Concurrency)
 	}
-	return max(leastReleased, 2*d.catalog.Providers[d.catalog.Models[model].Provider].Concurrency)
+	if rate := d.gates.limiter.Fleet(d.gates.keys[model]...); rate > 0 {
+		n = min(n, int(math.Ceil(rate*releasedAhead.Seconds())))
+	}
+	return n
+}
+
+// most is how many tasks go into one bundle: of a limited model, what its limits let go in a moment, so that every
+// process gets some.
+func (d *dispatcher) most(model string, lane catalog.Lane) int {
+	if rate := d.gates.limiter.Fleet(d.gates.keys[model]...); rate > 0 {
+		return min(lane.BundleTasks, int(math.Ceil(rate*bundleAhead.Seconds())))
+	}
+	return lane.BundleTasks
 }
 
 // bundle groups picked tasks that share a feature, a stage and a lane.
@@ -192,7 +232,7 @@ func (d *dispatcher) bundle(model string, picked []store.Candidate) []store.Bund
 			lane = d.catalog.Lanes.Batch
 		}
 		i, ok := open[k]
-		if !ok || len(bundles[i].TaskIDs) >= lane.BundleTasks || sizes[k]+int64(c.Bytes) > lane.BundleBytes {
+		if !ok || len(bundles[i].TaskIDs) >= d.most(model, lane) || sizes[k]+int64(c.Bytes) > lane.BundleBytes {
 			i = len(bundles)
 			open[k], sizes[k] = i, 0
 			bundles = append(bundles, store.Bundle{

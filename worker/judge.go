@@ -29,7 +29,10 @@ type ended struct {
 	retryAfter time.Duration
 	counted    bool
 	free       bool // provably not billed
+	spent      bool // the model's retry budget has no room for another try
 	own        bool // weir's own failure: it says nothing of the provider
+	took       time.Duration
+	limits     providers.RateLimits // as the provider told them
 }
 
 func notSent(err error) *ended {
@@ -41,7 +44,7 @@ func (a *attempts) judge(ctx context.Context, at *attempt, reply providers.Reply
 	if err != nil {
 		return failed(reply, err)
 	}
-	e := &ended{reply: reply, answered: true, requestID: reply.RequestID, counted: true}
+	e := &ended{reply: reply, answered: true, requestID: reply.RequestID, counted: true, limits: reply.RateLimits}
 	verdict, err := a.validators[at.member.Feature].Validate(&validators.Answer{
 		Output: reply.Output, ToolCalls: reply.ToolCalls, Task: at.task,
 		Truncated: reply.Stop == providers.StopMaxTokens || reply.Stop == providers.StopContext,
@@ -84,7 +87,7 @@ func failed(reply providers.Reply, err error) *ended {
 		return e
 	}
 	e.failure, e.status, e.retryAfter = callErr.Class, callErr.Status, callErr.RetryAfter
-	e.reason, e.requestID = callErr.Message, callErr.RequestID
+	e.reason, e.requestID, e.limits = callErr.Message, callErr.RequestID, callErr.RateLimits
 	e.free = reply.Usage == nil && neverBilled(callErr.Class)
 	return e
 }
@@ -185,7 +188,8 @@ func (at *attempt) state(e *ended, cost *task.Pico, now time.Time) cascade.State
 	s := cascade.State{
 		Stage: m.Stage, Stages: len(at.stages), Sideways: m.Sideways, Fallbacks: len(at.stages[m.Stage].Sideways),
 		Calls: m.Calls, Attempts: m.Attempts, ModelAttempts: m.ModelAttempts, MaxAttempts: at.feature.MaxAttempts,
-		CostHigh: m.CostHigh, Refusal: at.feature.Refusal, Now: now, Jitter: jitter(),
+		CostHigh: m.CostHigh, Refusal: at.feature.Refusal, Away: at.feature.WhenAway, Probe: m.Probe,
+		RetriesSpent: e.spent, Now: now, Jitter: jitter(),
 	}
 	if m.MaxCost != nil {
 		s.MaxCost = task.Pico(*m.MaxCost)
@@ -202,8 +206,7 @@ func (at *attempt) state(e *ended, cost *task.Pico, now time.Time) cascade.State
 	return s
 }
 
-// next translates a decision for the store and pauses a model whose provider asked for it or cannot be reached: every
-// other task would be turned away as well.
+// next translates a decision for the store.
 func (a *attempts) next(at *attempt, d cascade.Decision, e *ended, now time.Time) store.Next {
 	m := at.member
 	next := store.Next{State: store.StateReady, Stage: d.Stage, Sideways: d.Sideways, Reason: d.Reason}
@@ -218,15 +221,8 @@ func (a *attempts) next(at *attempt, d cascade.Decision, e *ended, now time.Time
 	if !d.NotBefore.IsZero() {
 		next.Wait = d.NotBefore.Sub(now)
 	}
-	if d.Action == cascade.Wait && !e.own {
-		a.pauses.set(m.Model, d.NotBefore)
-	}
 	if d.Action == cascade.Escalate && at.feature.RepairHint && e.failure == task.FailInvalid {
 		next.Hint = e.reason
-	}
-	if d.Alarm {
-		a.logger.Error("provider needs attention", slog.String("provider", at.model.Provider),
-			slog.String("model", m.Model), slog.String("failure", string(e.failure)), slog.String("reason", e.reason))
 	}
 	return next
 }

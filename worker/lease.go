@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/weirhq/weir/limiter"
 	"github.com/weirhq/weir/store"
 )
 
@@ -29,6 +30,14 @@ type Timing struct {
 	Orphan time.Duration
 	// Maintain is the pace of housekeeping. Default 10 s.
 	Maintain time.Duration
+	// Breaker is how long a model is left alone at first, when its calls fail; it doubles up to BreakerMost. Defaults 15 s and
+	// 5 min.
+	Breaker     time.Duration
+	BreakerMost time.Duration
+	// HardProbe is how often something is tried that only a person can heal. Default 1 h.
+	HardProbe time.Duration
+	// Ramp is the time in which the calls to a model that has come back double. Default 1 s.
+	Ramp time.Duration
 	// Recover is the age after which unpublished results are published from the ledger. Default 10 s.
 	Recover time.Duration
 }
@@ -38,6 +47,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		Beat: 2 * time.Second, Lease: 15 * time.Second, Silence: 10 * time.Second, Reap: 5 * time.Second,
 		Stale: time.Minute, Orphan: 2 * time.Minute, Maintain: 10 * time.Second, Recover: recoverAge,
+		Breaker: 15 * time.Second, BreakerMost: 5 * time.Minute, HardProbe: time.Hour, Ramp: time.Second,
 	}
 }
 
@@ -49,6 +59,8 @@ type lease struct {
 	logger  *slog.Logger
 	start   time.Time
 	clock   func() time.Duration // monotonic, since start
+	tell    func() map[string]store.Rate // what the others are told with a beat
+	hear    func(store.Fleet)            // what a beat has learned
 	renewed atomic.Int64         // by the clock: when the last successful beat began
 	steady  atomic.Int64         // by the clock: since when no beat has failed or come late; notSteady after one that has
 }
@@ -98,8 +110,11 @@ func (l *lease) run(ctx context.Context) error {
 	for {
 		began := l.clock() // the lease counts from before the beat left
 		beatCtx, cancel := context.WithTimeout(ctx, l.timing.Silence)
-		err := store.Beat(beatCtx, l.pool, l.boot)
+		fleet, err := store.Beat(beatCtx, l.pool, l.boot, l.tell(), limiter.MissedBeats*l.timing.Beat)
 		cancel()
+		if err == nil {
+			l.hear(fleet)
+		}
 		l.beaten(began, err)
 		switch {
 		case err == nil:

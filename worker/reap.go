@@ -166,7 +166,7 @@ func (r *reaper) state(l *store.LostAttempt, stages []cascade.Stage, now time.Ti
 	s := cascade.State{
 		Stage: l.Stage, Stages: len(stages), Sideways: l.Sideways, Fallbacks: len(stages[l.Stage].Sideways),
 		Calls: l.Calls, Attempts: l.Attempts, ModelAttempts: l.ModelAttempts, MaxAttempts: feature.MaxAttempts,
-		CostHigh: l.CostHigh, Refusal: feature.Refusal, Now: now, Jitter: jitter(),
+		CostHigh: l.CostHigh, Refusal: feature.Refusal, Away: feature.WhenAway, Now: now, Jitter: jitter(),
 	}
 	if l.Bound != nil {
 		s.CostHigh += task.Pico(*l.Bound)

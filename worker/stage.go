@@ -28,6 +28,8 @@ const (
 	jobCancelled = "the job was cancelled"
 	// workerStopping is the reason of a shutdown.
 	workerStopping = "the worker is stopping"
+	// leftAlone is the reason of an open gate.
+	leftAlone = "the model, its account or the feature is left alone for now: see weir providers status"
 )
 
 // stage works bundles: one attempt for each member, the members side by side.
@@ -37,7 +39,7 @@ type stage struct {
 	catalog    *catalog.Catalog
 	attempts   *attempts
 	slots      map[string]chan struct{} // by provider: its concurrency
-	pauses     *pauses
+	gates      *gates
 	warmth     *warmth
 	lease      *lease
 	dispatcher *dispatcher
@@ -75,7 +77,7 @@ func (w *stage) Work(ctx context.Context, job *river.Job[jobs.Stage]) error {
 		return err
 	}
 	w.chaos("stage_fetched")
-	left, wait, reason := w.work(ctx, bundle, members)
+	left, wait, reason := w.enterGates(ctx, bundle, members)
 	if left == 0 {
 		return nil
 	}
@@ -90,6 +92,22 @@ func (w *stage) Work(ctx context.Context, job *river.Job[jobs.Stage]) error {
 		w.dispatcher.Wake()
 	}
 	return nil
+}
+
+// enterGates works a bundle unless its model, account or feature is left alone by now. A probe goes all the same.
+func (w *stage) enterGates(
+	ctx context.Context, bundle uuid.UUID, members []store.Member,
+) (left int, wait time.Duration, reason string) {
+	first := members[0]
+	switch {
+	case first.Probe:
+		defer w.gates.unmade(context.WithoutCancel(ctx), bundle) // changes nothing when its call was made
+	case first.Gated:
+		return len(members), 0, leftAlone
+	default:
+		w.gates.opened(first.Model, first.Feature)
+	}
+	return w.work(ctx, bundle, members)
 }
 
 // work starts the members' attempts until something says to stop, waits for those that it started, and says how many
@@ -115,10 +133,17 @@ func (w *stage) work(
 			left, wait, reason = n, cascade.BackoffBase, "the attempt could not be written"
 		}
 	}()
+	keys := w.gates.keys[first.Model]
+	waiting := len(members)
+	w.gates.limiter.Hold(waiting, keys...)
+	defer func() { w.gates.limiter.Hold(-waiting, keys...) }()
 	for i := range members {
-		if wait, reason = w.take(ctx, first.Model, slots, window.C); reason != "" {
+		var pass *pass
+		if pass, wait, reason = w.take(ctx, &members[i], slots, window.C); reason != "" {
 			return len(members) - i, wait, reason
 		}
+		waiting--
+		w.gates.limiter.Hold(-1, keys...)
 		over := make(chan bool, 1)
 		calls.Go(func() {
 			var once sync.Once
@@ -130,7 +155,7 @@ func (w *stage) work(
 			}
 			defer free(false)
 			// a call that has begun is paid for: neither a shutdown nor River's timeout throws its answer away
-			if !w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i], cache, free) {
+			if !w.attempts.make(context.WithoutCancel(ctx), bundle, &members[i], cache, pass, free) {
 				unmade.Add(1)
 			}
 		})
@@ -192,30 +217,63 @@ func (w *stage) wait(ctx context.Context, over <-chan bool, window <-chan time.T
 	}
 }
 
-// take waits for a slot and takes it. It gives a reason instead when no call may start.
+// take waits until the rate limits let a call go and for a slot, and takes both. It gives a reason instead when no call
+// may start.
 func (w *stage) take(
-	ctx context.Context, model string, slots chan struct{}, window <-chan time.Time,
-) (wait time.Duration, reason string) {
-	if wait, reason = w.blocked(model); reason != "" {
-		return wait, reason
+	ctx context.Context, m *store.Member, slots chan struct{}, window <-chan time.Time,
+) (p *pass, wait time.Duration, reason string) {
+	if p, wait, reason = w.permit(ctx, m, window); reason != "" {
+		return nil, wait, reason
 	}
 	select {
 	case slots <- struct{}{}:
 	case <-window:
-		return 0, windowEnded
+		reason = windowEnded
 	case <-w.stopping:
-		return 0, workerStopping
+		reason = workerStopping
 	case <-ctx.Done():
-		return 0, jobCancelled
+		reason = jobCancelled
+	}
+	if reason != "" {
+		p.cancel()
+		return nil, 0, reason
 	}
 	// the wait may have been long, and a select prefers none of the cases that are ready
-	if wait, reason = w.blocked(model); reason == "" {
+	if wait, reason = w.blocked(m); reason == "" {
 		reason = over(ctx, window)
 	}
 	if reason != "" {
 		<-slots
+		p.cancel()
 	}
-	return wait, reason
+	return p, wait, reason
+}
+
+// permit waits until the rate limits let a call go.
+func (w *stage) permit(
+	ctx context.Context, m *store.Member, window <-chan time.Time,
+) (p *pass, wait time.Duration, reason string) {
+	for {
+		if wait, reason = w.blocked(m); reason != "" {
+			return nil, wait, reason
+		}
+		if p, wait = w.gates.try(m); p != nil {
+			return p, 0, ""
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+			continue
+		case <-window:
+			reason = windowEnded
+		case <-w.stopping:
+			reason = workerStopping
+		case <-ctx.Done():
+			reason = jobCancelled
+		}
+		timer.Stop()
+		return nil, 0, reason
+	}
 }
 
 // over says what has ended the bundle's time.
@@ -238,9 +296,9 @@ func (w *stage) window(m store.Member) time.Duration {
 }
 
 // blocked says why no call may start now.
-func (w *stage) blocked(model string) (time.Duration, string) {
-	if _, known := w.catalog.Models[model]; !known {
-		return time.Second, fmt.Sprintf("this process does not know the model %q", model)
+func (w *stage) blocked(m *store.Member) (time.Duration, string) {
+	if _, known := w.catalog.Models[m.Model]; !known {
+		return time.Second, fmt.Sprintf("this process does not know the model %q", m.Model)
 	}
 	select {
 	case <-w.stopping: // the slots' select may prefer a free slot
@@ -250,8 +308,8 @@ func (w *stage) blocked(model string) (time.Duration, string) {
 	if !w.lease.alive() {
 		return 0, "the process cannot renew its lease"
 	}
-	if wait := w.pauses.left(model, w.now()); wait > 0 {
-		return wait, "the provider asked for a pause"
+	if !m.Probe && w.gates.isShut(m.Model, m.Feature) {
+		return 0, leftAlone
 	}
 	return 0, ""
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/store"
 )
 
 // What changes while a member waits for a slot is seen before the call, and the slot is free for others again.
@@ -27,8 +28,8 @@ func TestStage_TakeLooksAgainAfterTheWait(t *testing.T) {
 	}{
 		{name: "nothing", window: time.Minute},
 		{
-			name: "the model is paused", window: time.Minute, want: "the provider asked for a pause",
-			change: func(w *stage, _ context.CancelFunc) { w.pauses.set("mini", w.now().Add(time.Hour)) },
+			name: "the model is left alone", window: time.Minute, want: leftAlone,
+			change: func(w *stage, _ context.CancelFunc) { w.gates.shut[store.GateKey{Scope: store.ScopeModel, Name: "mini"}] = true },
 		},
 		{
 			name: "the lease is in doubt", window: time.Minute, silence: wait, want: "the process cannot renew its lease",
@@ -45,8 +46,9 @@ func TestStage_TakeLooksAgainAfterTheWait(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				timing := DefaultTiming()
 				timing.Silence = cmp.Or(tc.silence, timing.Silence)
+				models := &catalog.Catalog{Models: map[string]catalog.Model{"mini": {}}}
 				w := &stage{
-					catalog: &catalog.Catalog{Models: map[string]catalog.Model{"mini": {}}}, pauses: newPauses(), now: time.Now,
+					catalog: models, gates: newGates(Config{Catalog: models, Timing: timing, Now: time.Now}), now: time.Now,
 					lease: newLease(nil, uuid.Nil, timing, slog.New(slog.DiscardHandler)),
 				}
 				ctx, cancel := context.WithCancel(t.Context())
@@ -62,7 +64,7 @@ func TestStage_TakeLooksAgainAfterTheWait(t *testing.T) {
 					}
 					<-slots
 				}()
-				_, reason := w.take(ctx, "mini", slots, window.C)
+				_, _, reason := w.take(ctx, &store.Member{Model: "mini"}, slots, window.C)
 				require.Equal(t, tc.want, reason)
 				synctest.Wait()
 				if tc.want == "" {

@@ -132,14 +132,15 @@ func withDefaults(c Config) Config {
 // wire builds the loops and the River client around them.
 func (w *Worker) wire() error {
 	c := w.config
-	paused := newPauses()
+	known := newGates(c)
+	w.lease.tell, w.lease.hear = known.tell, func(fleet store.Fleet) { known.hear(c.Boot, fleet) }
 	limits := task.Limits(c.Catalog.Limits)
 	w.deliverer = &deliverer{
 		pool: c.Pool, js: c.Stream, now: c.Now, logger: c.Logger, chaos: c.Chaos, age: c.Timing.Recover,
 		queue: make(chan task.Result, deliverQueue), recover: make(chan struct{}, 1),
 	}
 	w.dispatcher = &dispatcher{
-		pool: c.Pool, catalog: c.Catalog, pauses: paused, now: c.Now, logger: c.Logger, wake: make(chan struct{}, 1),
+		pool: c.Pool, catalog: c.Catalog, models: w.models, gates: known, timing: c.Timing, now: c.Now, logger: c.Logger, wake: make(chan struct{}, 1),
 		chaos: c.Chaos,
 	}
 	workers := river.NewWorkers()
@@ -148,11 +149,11 @@ func (w *Worker) wire() error {
 		logger: c.Logger, chaos: c.Chaos,
 	})
 	w.stage = &stage{
-		pool: c.Pool, catalog: c.Catalog, slots: slots(c.Catalog), pauses: paused, warmth: newWarmth(),
+		pool: c.Pool, catalog: c.Catalog, slots: slots(c.Catalog), gates: known, warmth: newWarmth(),
 		lease: w.lease, dispatcher: w.dispatcher, boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 		attempts: &attempts{
 			pool: c.Pool, recorder: w.recorder, catalog: c.Catalog, models: w.models, providers: c.Providers,
-			validators: c.Validators, pauses: paused, dispatcher: w.dispatcher, deliverer: w.deliverer, limits: limits,
+			validators: c.Validators, gates: known, dispatcher: w.dispatcher, deliverer: w.deliverer, limits: limits,
 			bookHash: c.Book.Hash(), boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 		},
 	}
@@ -233,6 +234,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		ID: w.config.Boot, Host: w.config.Host, Roles: w.config.Roles, Version: w.config.Version,
 	})
 	if err != nil {
+		return err
+	}
+	if err := store.ProbeHard(ctx, w.config.Pool); err != nil {
 		return err
 	}
 	return w.work(ctx)

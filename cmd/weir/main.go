@@ -15,25 +15,26 @@ import (
 
 // cli is every subcommand.
 type cli struct {
-	Demo    demoCmd    `cmd:"" help:"Run a backlog through simulated models and show what the cascade saves."`
-	Init    initCmd    `cmd:"" help:"Write a weir.yaml for the providers whose keys are in the environment."`
-	Up      upCmd      `cmd:"" help:"Run weir with its own Postgres and NATS."`
-	Run     runCmd     `cmd:"" help:"Run parts of weir against DATABASE_URL and NATS_URL."`
-	Publish publishCmd `cmd:"" help:"Publish tasks from a JSONL file, a directory or standard input."`
-	Watch   watchCmd   `cmd:"" help:"Follow the tasks of a batch label to their end."`
-	Results resultsCmd `cmd:"" help:"Write the results of a batch label to a file."`
-	Outcome outcomeCmd `cmd:"" help:"Report the business success of tasks."`
-	Cancel  cancelCmd  `cmd:"" help:"Cancel unfinished tasks."`
-	Rerun   rerunCmd   `cmd:"" help:"Run failed tasks again."`
-	Dlq     dlqCmd     `cmd:"" help:"List, show and publish again what was refused."`
-	Report  reportCmd  `cmd:"" help:"Report cost per useful output, cost by feature, use of models or ways through the cascade."`
-	Prices  pricesCmd  `cmd:"" help:"List the price book, price a usage, find when caching pays, look for what is stale."`
-	Verify  verifyCmd  `cmd:"" help:"Check the ledger: every invariant, and every cost recomputed from the price book."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database to this version's schema."`
-	Config  configCmd  `cmd:"" help:"Check weir.yaml, or print a starter."`
-	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a task, result, outcome or envelope."`
-	Sim     simCmd     `cmd:"" help:"Serve simulated models over the providers' wire formats."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Demo      demoCmd      `cmd:"" help:"Run a backlog through simulated models and show what the cascade saves."`
+	Init      initCmd      `cmd:"" help:"Write a weir.yaml for the providers whose keys are in the environment."`
+	Up        upCmd        `cmd:"" help:"Run weir with its own Postgres and NATS."`
+	Run       runCmd       `cmd:"" help:"Run parts of weir against DATABASE_URL and NATS_URL."`
+	Publish   publishCmd   `cmd:"" help:"Publish tasks from a JSONL file, a directory or standard input."`
+	Watch     watchCmd     `cmd:"" help:"Follow the tasks of a batch label to their end."`
+	Results   resultsCmd   `cmd:"" help:"Write the results of a batch label to a file."`
+	Outcome   outcomeCmd   `cmd:"" help:"Report the business success of tasks."`
+	Cancel    cancelCmd    `cmd:"" help:"Cancel unfinished tasks."`
+	Rerun     rerunCmd     `cmd:"" help:"Run failed tasks again."`
+	Dlq       dlqCmd       `cmd:"" help:"List, show and publish again what was refused."`
+	Report    reportCmd    `cmd:"" help:"Report cost per useful output, cost by feature, use of models or ways through the cascade."`
+	Prices    pricesCmd    `cmd:"" help:"List the price book, price a usage, find when caching pays, look for what is stale."`
+	Providers providersCmd `cmd:"" help:"Show what is limited or left alone and why, and let it be called again."`
+	Verify    verifyCmd    `cmd:"" help:"Check the ledger: every invariant, and every cost recomputed from the price book."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database to this version's schema."`
+	Config    configCmd    `cmd:"" help:"Check weir.yaml, or print a starter."`
+	Schema    schemaCmd    `cmd:"" help:"Print the JSON Schema of a task, result, outcome or envelope."`
+	Sim       simCmd       `cmd:"" help:"Serve simulated models over the providers' wire formats."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 func main() {

@@ -143,6 +143,8 @@ func (n *node) timing() worker.Timing {
 	t.Silence = n.config.Lease * 2 / 3
 	t.Reap = max(n.config.Lease/3, 100*time.Millisecond)
 	t.Stale, t.Orphan = 2*n.config.Lease, 4*n.config.Lease
+	t.Breaker, t.BreakerMost, t.HardProbe = n.config.Lease, 20*n.config.Lease, 240*n.config.Lease
+	t.Ramp = n.config.Beat / 2
 	t.Maintain, t.Recover = n.config.Lease, n.config.Lease
 	return t
 }

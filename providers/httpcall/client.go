@@ -205,6 +205,7 @@ func (c *Client) finish(reply providers.Reply, answer Answer) providers.Reply {
 	reply.ServiceTier = label(reply.ServiceTier)
 	reply.Speed = label(reply.Speed)
 	reply.Geo = label(reply.Geo)
+	reply.RateLimits = RateLimits(answer.Header, c.config.Now())
 	reply.RequestID = cmp.Or(c.requestID(answer), label(reply.RequestID))
 	if !storable(reply.RawUsage) {
 		reply.RawUsage, reply.Usage = nil, nil
@@ -227,6 +228,7 @@ func (c *Client) answered(answer Answer, fault Fault) error {
 	if failure.RetryAfter == 0 {
 		failure.RetryAfter = fault.RetryAfter
 	}
+	failure.RateLimits = RateLimits(answer.Header, c.config.Now())
 	failure.RequestID = c.requestID(answer)
 	return failure
 }
