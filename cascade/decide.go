@@ -30,7 +30,11 @@ const (
 	// HardWait is the wait where only a person can help: a dead quota, a refused key.
 	HardWait = 5 * time.Minute
 	// SpentWait is the wait before a retry that the model's retry budget has no room for.
-	SpentWait = time.Minute
+	SpentWait = 20 * time.Second
+	// AgainBase is the wait before a model is tried once more when all else has been; it doubles up to AgainCap. With the
+	// eight attempts that a task has, they outlast an outage of an hour.
+	AgainBase = 2 * time.Minute
+	AgainCap  = time.Hour
 	// RetryAfterJitter is the largest share that is added to a wait that a provider asked for, so that the tasks
 	// that it turned away do not come back together.
 	RetryAfterJitter = 0.1
@@ -51,8 +55,9 @@ type State struct {
 	Refusal       catalog.Policy
 	Away          catalog.Away // what the feature does while a model is away; empty means sideways
 	Probe         bool         // the attempt was to find out whether the model is back
+	Shut          bool         // the model is left alone by now
 	RetriesSpent  bool         // the model's retry budget is used up
-	Deadline      time.Time // zero means none
+	Deadline      time.Time    // zero means none
 	Now           time.Time
 	Jitter        float64 // in [0, 1), from the caller, so that the decision stays a function
 }
@@ -151,10 +156,10 @@ func react(s State, e Event) Decision {
 		r.up = s.Refusal == catalog.RefusalEscalate
 		r.aside = s.Refusal == catalog.RefusalSideways
 	}
-	d := Decision{Stage: s.Stage, Sideways: s.Sideways, Counted: r.counted, Alarm: r.alarm, Reason: reason(e)}
 	if r.away {
 		r = whileAway(s, e, r)
 	}
+	d := Decision{Stage: s.Stage, Sideways: s.Sideways, Counted: r.counted, Alarm: r.alarm, Reason: reason(e)}
 	tried := s.ModelAttempts
 	if r.counted {
 		tried++
@@ -176,7 +181,7 @@ func react(s State, e Event) Decision {
 		d.NotBefore = s.Now.Add(waitFor(s, e, r))
 	case r.again:
 		d.Action = SameModel
-		d.NotBefore = s.Now.Add(retryWait(s))
+		d.NotBefore = s.Now.Add(againWait(tried-r.same, s.Jitter))
 	default:
 		d.Action = Fail
 	}
@@ -187,6 +192,9 @@ func react(s State, e Event) Decision {
 func whileAway(s State, e Event, r rule) rule {
 	if s.Probe { // it was sent out to fail for all the others: that uses up nothing of its own
 		return rule{wait: true, alarm: r.alarm}
+	}
+	if s.Shut { // not this task's trouble but everybody's
+		r = rule{aside: r.aside, late: r.late, wait: true, alarm: r.alarm}
 	}
 	if r.late && !s.Deadline.IsZero() && !s.Now.Add(waitFor(s, e, r)).Before(s.Deadline) {
 		r.aside = true
@@ -202,6 +210,15 @@ func whileAway(s State, e Event, r rule) rule {
 	case catalog.AwaySideways:
 	}
 	return r
+}
+
+// againWait doubles from AgainBase to AgainCap, and a tenth at most is added; n is 1 for the first.
+func againWait(n int, jitter float64) time.Duration {
+	wait := AgainCap
+	if n <= 5 { // AgainBase*2^5 is above the cap
+		wait = min(AgainCap, AgainBase<<max(0, n-1))
+	}
+	return wait + time.Duration(float64(wait)*RetryAfterJitter*jitter)
 }
 
 // retryWait is the back-off before the same model is tried again, and SpentWait where it has been retried too often.

@@ -34,6 +34,7 @@ func TestDecide_Table(t *testing.T) {
 	escalate := func(s *cascade.State) { s.Away = catalog.AwayEscalate }
 	wait := func(s *cascade.State) { s.Away = catalog.AwayWait }
 	probe := func(s *cascade.State) { s.Probe = true }
+	shut := func(s *cascade.State) { s.Shut = true }
 	spent := func(s *cascade.State) { s.RetriesSpent = true }
 	soon := func(s *cascade.State) { s.Deadline = s.Now.Add(50 * time.Millisecond) }
 	noFallback := func(s *cascade.State) { s.Fallbacks = 0 }
@@ -86,6 +87,8 @@ func TestDecide_Table(t *testing.T) {
 		{"AProbeThatFailsWaitsUncounted", task.FailServer, []func(*cascade.State){probe}, cascade.Wait, false},
 		{"AProbeThatTimesOutWaitsUncounted", task.FailTimeout, []func(*cascade.State){probe}, cascade.Wait, false},
 		{"AProbeIsJudgedAsEverybody", task.FailInvalid, []func(*cascade.State){probe}, cascade.Escalate, true},
+		{"AtAShutModelNothingCounts", task.FailServer, []func(*cascade.State){shut, noFallback}, cascade.Wait, false},
+		{"AtAShutModelItGoesSideways", task.FailTimeout, []func(*cascade.State){shut}, cascade.Sideways, false},
 		{"SpentRetriesGoSidewaysAtOnce", task.FailServer, []func(*cascade.State){spent}, cascade.Sideways, true},
 		{"SpentRetriesWithoutFallbackTryLater", task.FailServer, []func(*cascade.State){spent, noFallback}, cascade.SameModel, true},
 		{"BadRequestFails", task.FailBadRequest, nil, cascade.Fail, true},
@@ -135,6 +138,26 @@ func TestDecide_SpentRetriesWaitForLong(t *testing.T) {
 		wait := cascade.Decide(s, cascade.Event{Failure: task.FailServer}).NotBefore.Sub(s.Now)
 		require.GreaterOrEqual(t, wait, cascade.SpentWait/2)
 		require.LessOrEqual(t, wait, cascade.SpentWait)
+	}
+}
+
+// A task that meets nothing but errors has its last attempt after more than an hour, and then it ends.
+func TestDecide_AttemptsOutlastAnHour(t *testing.T) {
+	t.Parallel()
+	for _, class := range []task.FailureClass{task.FailServer, task.FailTimeout, task.FailLostNet, task.FailMalformed} {
+		s := baseState()
+		s.Fallbacks, s.Jitter = 0, 0
+		start := s.Now
+		for {
+			d := cascade.Decide(s, cascade.Event{Failure: class})
+			if d.Action == cascade.Fail {
+				break
+			}
+			require.Equal(t, cascade.SameModel, d.Action)
+			s.Now, s.Calls, s.Attempts, s.ModelAttempts = d.NotBefore, s.Calls+1, s.Attempts+1, s.ModelAttempts+1
+		}
+		require.Equal(t, 7, s.Attempts)
+		require.Greater(t, s.Now.Sub(start), time.Hour, class)
 	}
 }
 

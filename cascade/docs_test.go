@@ -134,6 +134,8 @@ func TestDocs_Ceilings(t *testing.T) {
 		"| `BackoffCap` | " + short(cascade.BackoffCap) + " |",
 		"| `HardWait` | " + short(cascade.HardWait) + " |",
 		"| `SpentWait` | " + short(cascade.SpentWait) + " |",
+		"| `AgainBase` | " + short(cascade.AgainBase) + " |",
+		"| `AgainCap` | " + strconv.Itoa(int(cascade.AgainCap.Hours())) + "h |",
 		"| `RetryAfterJitter` | " + strconv.FormatFloat(cascade.RetryAfterJitter, 'g', -1, 64) + " |",
 	} {
 		require.Contains(t, page, row)

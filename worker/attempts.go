@@ -68,7 +68,7 @@ func (a *attempts) make(
 	ctx context.Context, bundle uuid.UUID, m *store.Member, cache providers.Cache, pass *pass, called func(answered bool),
 ) (made bool) {
 	defer pass.cancel() // where no call is made
-	var open *attempt // its intent may be in the ledger
+	var open *attempt   // its intent may be in the ledger
 	defer func() {
 		if p := recover(); p != nil {
 			called(false)

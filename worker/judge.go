@@ -130,7 +130,7 @@ func (a *attempts) closed(at *attempt, e *ended, finished time.Time) store.Settl
 		s.State = store.AttemptNotSent
 	}
 	s.Cost, s.PriceRow = a.cost(at, e)
-	d := cascade.Decide(at.state(e, s.Cost, finished), cascade.Event{
+	d := cascade.Decide(a.state(at, e, s.Cost, finished), cascade.Event{
 		Accepted: e.accepted, Failure: e.failure, RetryAfter: e.retryAfter, Reason: e.reason,
 	})
 	s.Counted = d.Counted
@@ -183,12 +183,13 @@ func (a *attempts) priced(at *attempt, reply providers.Reply) (pricing.Cost, err
 }
 
 // state is what the retry table decides on.
-func (at *attempt) state(e *ended, cost *task.Pico, now time.Time) cascade.State {
+func (a *attempts) state(at *attempt, e *ended, cost *task.Pico, now time.Time) cascade.State {
 	m := at.member
 	s := cascade.State{
 		Stage: m.Stage, Stages: len(at.stages), Sideways: m.Sideways, Fallbacks: len(at.stages[m.Stage].Sideways),
 		Calls: m.Calls, Attempts: m.Attempts, ModelAttempts: m.ModelAttempts, MaxAttempts: at.feature.MaxAttempts,
 		CostHigh: m.CostHigh, Refusal: at.feature.Refusal, Away: at.feature.WhenAway, Probe: m.Probe,
+		Shut:         !e.own && a.gates.isShut(m.Model, ""),
 		RetriesSpent: e.spent, Now: now, Jitter: jitter(),
 	}
 	if m.MaxCost != nil {

@@ -58,11 +58,11 @@ type lease struct {
 	timing  Timing
 	logger  *slog.Logger
 	start   time.Time
-	clock   func() time.Duration // monotonic, since start
+	clock   func() time.Duration         // monotonic, since start
 	tell    func() map[string]store.Rate // what the others are told with a beat
 	hear    func(store.Fleet)            // what a beat has learned
-	renewed atomic.Int64         // by the clock: when the last successful beat began
-	steady  atomic.Int64         // by the clock: since when no beat has failed or come late; notSteady after one that has
+	renewed atomic.Int64                 // by the clock: when the last successful beat began
+	steady  atomic.Int64                 // by the clock: since when no beat has failed or come late; notSteady after one that has
 }
 
 // notSteady is the mark of a lease whose last beat failed.

@@ -29,7 +29,9 @@ func TestStage_TakeLooksAgainAfterTheWait(t *testing.T) {
 		{name: "nothing", window: time.Minute},
 		{
 			name: "the model is left alone", window: time.Minute, want: leftAlone,
-			change: func(w *stage, _ context.CancelFunc) { w.gates.shut[store.GateKey{Scope: store.ScopeModel, Name: "mini"}] = true },
+			change: func(w *stage, _ context.CancelFunc) {
+				w.gates.shut[store.GateKey{Scope: store.ScopeModel, Name: "mini"}] = true
+			},
 		},
 		{
 			name: "the lease is in doubt", window: time.Minute, silence: wait, want: "the process cannot renew its lease",
