@@ -76,6 +76,8 @@ const (
 	maxPathBytes    = 1000
 	maxKeyEnvChars  = 128
 	maxURLChars     = 2000
+	maxVersionChars = 30
+	maxHeaders      = 20
 
 	maxBundleTasks   = 1000
 	minBundleBytes   = kibibyte

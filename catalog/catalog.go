@@ -47,7 +47,14 @@ type Provider struct {
 	BaseURL string
 	// KeyEnv names the environment variable that holds the key; empty means that no key is sent.
 	KeyEnv string
-	// Prices names the price book's provider. Default: the one behind the API.
+	// Dialect is which of the servers that speak Chat Completions this one is. Default: that of the base URL's host where
+	// it is unmistakable, else compatible. Empty for every other API.
+	Dialect string `json:",omitempty"`
+	// APIVersion is the version of Azure's API that names deployments in its path; empty takes the one that does not.
+	APIVersion string `json:",omitempty"`
+	// HeadersEnv names, by the canonical name of a header, the environment variable with the value that is sent in it.
+	HeadersEnv map[string]string `json:",omitempty"`
+	// Prices names the price book's provider. Default: the one behind the API and the dialect.
 	Prices string
 	// ConnectTimeout bounds dialling and TLS. Default 10 s.
 	ConnectTimeout time.Duration
@@ -97,6 +104,8 @@ type Model struct {
 	Provider string
 	// ID is the provider's name for the model.
 	ID string
+	// PriceModel is the price book's name for the model. Default: the ID.
+	PriceModel string `json:",omitempty"`
 	// Tier is the model's price class.
 	Tier Tier
 	// MaxInput is the input limit in tokens; 0 takes the price book's.

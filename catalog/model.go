@@ -1,5 +1,7 @@
 package catalog
 
+import "cmp"
+
 func readModel(name string, o *object) Model {
 	o.require("provider", "name one of the providers")
 	o.require("id", "write the provider's name for the model")
@@ -8,6 +10,7 @@ func readModel(name string, o *object) Model {
 		Name:       name,
 		Provider:   o.text("provider", 0),
 		ID:         readID(o),
+		PriceModel: o.text("price_model", maxIDChars),
 		Tier:       Tier(o.word("tier", "", tiers()...)),
 		MaxInput:   o.integer("max_input", 0, 0, maxTokens),
 		MaxOutput:  o.integer("max_output", 0, 0, maxTokens),
@@ -15,6 +18,9 @@ func readModel(name string, o *object) Model {
 		JSONSchema: o.boolean("json_schema"),
 	}
 }
+
+// PricedAs is the model's name in the price book.
+func (m Model) PricedAs() string { return cmp.Or(m.PriceModel, m.ID) }
 
 func readID(o *object) string {
 	id := o.text("id", maxIDChars)

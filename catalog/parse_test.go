@@ -188,6 +188,8 @@ func TestParse_NeverRepeatsAKey(t *testing.T) {
 		"providers: {acme: {api: openai, api_key: sk-SECRET-123}}\n",
 		"providers: {acme: {api: openai, base_url: 'https://me:SECRET@example.com'}}\n",
 		"providers: {acme: {api: openai, base_url: 'https://example.com?key=SECRET'}}\n",
+		"providers: {acme: {api: openai, headers_env: {X-Auth: 'Bearer SECRET'}}}\n",
+		"providers: {acme: {api: openai, headers_env: {'X-Auth: SECRET': A}}}\n",
 	} {
 		_, err := catalog.Parse([]byte(complete(give)))
 		require.Error(t, err)
@@ -209,7 +211,7 @@ func TestParse_Defaults(t *testing.T) {
 
 	c := mustParse(t, "")
 	require.Equal(t, catalog.Provider{
-		Name: "acme", API: catalog.APIOpenAI, Prices: "openai", ConnectTimeout: 10 * time.Second, Timeout: 120 * time.Second,
+		Name: "acme", API: catalog.APIOpenAI, Dialect: catalog.DialectOpenAI, Prices: "openai", ConnectTimeout: 10 * time.Second, Timeout: 120 * time.Second,
 		IdleTimeout: 60 * time.Second, Concurrency: 32, MaxBodyBytes: 8 << 20, RateLimits: map[string]catalog.RateLimit{},
 	}, c.Providers["acme"])
 	require.Equal(t, catalog.Model{Name: "haiku", Provider: "acme", ID: "h-1", Tier: catalog.Mini}, c.Models["haiku"])
@@ -242,10 +244,11 @@ func TestParse_EveryKey(t *testing.T) {
 				"family": {Name: "family", Models: []string{"a"}, Requests: 60, InputTokens: 1000, OutputTokens: 2000, Tokens: 3000},
 				"all":    {Name: "all", Calls: 9},
 			},
+			Dialect: catalog.DialectAzure, APIVersion: "2026-10-01-preview", HeadersEnv: map[string]string{"X-Team-Token": "TEAM_TOKEN"},
 		},
 	}, c.Providers)
 	require.Equal(t, map[string]catalog.Model{
-		"a": {Name: "a", Provider: "local", ID: "vendor/a:1", Tier: catalog.Mini, MaxInput: 32_000, MaxOutput: 4000, Sideways: []string{"b"}, JSONSchema: &no},
+		"a": {Name: "a", Provider: "local", ID: "vendor/a:1", PriceModel: "a-1", Tier: catalog.Mini, MaxInput: 32_000, MaxOutput: 4000, Sideways: []string{"b"}, JSONSchema: &no},
 		"b": {Name: "b", Provider: "local", ID: "2024-01-01", Tier: catalog.Mini, JSONSchema: &yes},
 	}, c.Models)
 	require.Equal(t, map[task.Class][]string{task.L1: {"a"}, task.L3: {"b"}}, c.Cascades)

@@ -23,6 +23,8 @@ func readProvider(name string, o *object) Provider {
 		RateLimits:     named(o, "rate_limits", readRateLimit),
 	}
 	p.BaseURL = readBaseURL(o, p.AllowPrivate)
+	p.HeadersEnv = readHeaders(o)
+	readDialect(o, &p)
 	if prices := o.text("prices", MaxNameChars); prices != "" {
 		p.Prices = prices
 	}
@@ -59,7 +61,7 @@ func validEnv(name string) bool {
 			return false
 		}
 	}
-	return len(name) <= maxKeyEnvChars
+	return name != "" && len(name) <= maxKeyEnvChars
 }
 
 func readBaseURL(o *object, allowPrivate bool) string {

@@ -47,6 +47,11 @@ type Call struct {
 	MaxOutputTokens int
 	// Timeout overrides the provider's total timeout when it is above 0.
 	Timeout time.Duration
+	// Tenant, Feature and TaskID say whose call it is. Gateways that keep such labels beside a request are told; they are
+	// never part of the prompt.
+	Tenant  string
+	Feature string
+	TaskID  uuid.UUID
 }
 
 // Cache is for how long a provider is asked to keep the stable prefix of a call.
@@ -65,7 +70,9 @@ type Request struct {
 	AttemptID uuid.UUID
 	Model     string
 	// Path follows the endpoint's own path and needs no escaping; empty where all calls are posted to the same URL.
-	Path    string
+	Path string
+	// Header is sent with this request only, beside what every request has. It holds nothing secret.
+	Header  map[string]string
 	Body    []byte
 	Timeout time.Duration
 }
@@ -105,6 +112,9 @@ type Reply struct {
 	RequestID string
 	// RateLimits are what the provider says of its limits.
 	RateLimits RateLimits
+	// ReportedCost is what the provider says that it billed, nil when it does not say. It stands beside the cost that
+	// follows from the usage, and is never taken for it.
+	ReportedCost *task.Pico
 }
 
 // CallError is a call that brought no usable answer.

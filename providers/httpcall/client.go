@@ -69,6 +69,7 @@ type Client struct {
 	transport *http.Transport
 	header    http.Header
 	key       providers.Secret // with its prefix
+	secrets   []providers.Secret
 	buffers   sync.Pool
 }
 
@@ -85,9 +86,14 @@ func New(cfg providers.Config, wire Wire) (*Client, error) {
 	for name, value := range wire.Header {
 		header.Set(name, value)
 	}
-	c := &Client{wire: wire, config: cfg, transport: newTransport(cfg), header: header}
+	c := &Client{wire: wire, config: cfg, transport: newTransport(cfg), header: header, secrets: secretsOf(cfg)}
 	if !cfg.Key.IsZero() {
 		c.key = providers.NewSecret(wire.KeyPrefix + cfg.Key.Reveal())
+		for name := range cfg.Headers {
+			if http.CanonicalHeaderKey(name) == http.CanonicalHeaderKey(wire.KeyHeader) {
+				return nil, fmt.Errorf("the header %s is the key's, which is configured already", name)
+			}
+		}
 	}
 	c.buffers.New = func() any { return new(bytes.Buffer) }
 	return c, nil
@@ -151,8 +157,14 @@ func (c *Client) timeout(r providers.Request) time.Duration {
 }
 
 func (c *Client) request(ctx context.Context, r providers.Request) *http.Request {
-	header := make(http.Header, len(c.header)+2)
+	header := make(http.Header, len(c.header)+len(r.Header)+len(c.config.Headers)+2)
 	maps.Copy(header, c.header)
+	for name, value := range r.Header {
+		header.Set(name, value)
+	}
+	for name, value := range c.config.Headers {
+		header.Set(name, value.Reveal())
+	}
 	header[providers.AttemptHeader] = []string{r.AttemptID.String()}
 	if !c.key.IsZero() {
 		header.Set(c.wire.KeyHeader, c.key.Reveal())

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -34,12 +35,37 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	body = append(body, p.dialect.outputLimit...)
 	body = append(body, `":`...)
 	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
-	body = append(body, p.dialect.routing...)
+	if p.dialect.routing != nil {
+		body = append(body, p.dialect.routing(&call)...)
+	}
 	if call.Cache == providers.CacheNone && p.dialect.ownCache { // the explicit mode without a mark writes nothing
 		body = append(body, `,"prompt_cache_options":{"mode":"explicit"}`...)
 	}
 	body = append(body, '}')
-	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
+	return p.address(&call, body)
+}
+
+// address says where the body goes and which labels go beside it.
+func (p *Provider) address(call *providers.Call, body []byte) (providers.Request, error) {
+	r := providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}
+	if p.dialect.labels != nil {
+		r.Header = p.dialect.labels(call)
+	}
+	if !p.dialect.deployments {
+		return r, nil
+	}
+	// only names that are one segment of a path as they stand: others would call something else, with the account's key
+	if strings.Trim(call.Model, ".") == "" || strings.ContainsFunc(call.Model, notInName) {
+		return providers.Request{}, fmt.Errorf(
+			"%w: a deployment's name takes letters, digits, '.', '_' and '-' only", providers.ErrCall)
+	}
+	r.Path = "/deployments/" + call.Model + path
+	return r, nil
+}
+
+func notInName(r rune) bool {
+	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	return !letter && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }
 
 func appendMessage(dst []byte, role, content string) []byte {

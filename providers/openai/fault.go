@@ -106,7 +106,11 @@ func (e *apiError) fault(a httpcall.Answer) httpcall.Fault {
 	if message == "" {
 		message = httpcall.Unexplained(a)
 	}
-	return httpcall.Fault{Class: e.class(a.Status), Message: message}
+	class := e.class(a.Status)
+	if class == task.FailQuota && a.RetryAfter > 0 && max(a.Status, e.Status) == http.StatusPaymentRequired {
+		class = task.FailRateLimited // OpenRouter's budget for calls in flight: one that ends makes room
+	}
+	return httpcall.Fault{Class: class, Message: message}
 }
 
 // class goes by the error's code, then by its words, then by the status: one status has several meanings, and gateways
@@ -137,20 +141,22 @@ func codeClass(code string) (task.FailureClass, bool) {
 	switch code {
 	case "insufficient_quota", "credit_balance_exhausted", "organization_usage_limit_exceeded",
 		"organization_spend_limit_exceeded", "project_spend_limit_exceeded", "billing_hard_limit_reached",
-		"billing_not_active":
+		"billing_not_active", "budget_exceeded":
 		return task.FailQuota, true
 	case "slow_down":
 		return task.FailSlowDown, true
-	case "server_is_overloaded", "resource_unavailable", "model_overloaded":
+	case "server_is_overloaded", "resource_unavailable", "model_overloaded", "capacity_exceeded":
 		return task.FailOverloaded, true
 	case "context_length_exceeded", "exceed_context_size_error", "request_too_large":
 		return task.FailTooLong, true
-	case "model_not_found", "model_deprecated":
+	case "model_not_found", "model_deprecated", "DeploymentNotFound":
 		return task.FailNotFound, true
 	case "invalid_api_key", "account_deactivated":
 		return task.FailAuth, true
-	case "content_filter", "content_policy_violation":
+	case "content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation":
 		return task.FailRefusal, true
+	case "tool_use_failed", "json_validate_failed":
+		return task.FailInvalid, true // Groq checks what the model wrote: the model failed, not the request
 	}
 	return "", false
 }
@@ -161,15 +167,29 @@ func (e *apiError) wordsClass(status int) (task.FailureClass, bool) {
 		switch {
 		case httpcall.Mentions(e.Message, "request too large"):
 			return task.FailTooLong, true // larger than a whole window: no wait makes it fit
-		case httpcall.Mentions(e.Message, "exceeded your current quota", "billing details"):
+		case httpcall.Mentions(e.Message, "exceeded your current quota", "billing details",
+			"used all available credits", "spending limit", "budget has been exceeded"):
 			return task.FailQuota, true
 		case httpcall.Mentions(e.Message, "resource unavailable", "resources unavailable"):
 			return task.FailOverloaded, true // flex processing without capacity
 		}
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
 		if httpcall.Mentions(e.Message, "maximum context length", "context window", "context length", "context size",
-			"prompt is too long") {
+			"prompt is too long", "contextwindowexceeded") {
 			return task.FailTooLong, true
+		}
+		if httpcall.Mentions(e.Message, "contentpolicyviolation") { // LiteLLM's name for it, whatever the provider's code
+			return task.FailRefusal, true
+		}
+		if httpcall.Mentions(e.Message, "budget has been exceeded") {
+			return task.FailQuota, true
+		}
+		if httpcall.Mentions(e.Message, "incorrect api key") {
+			return task.FailAuth, true // xAI's status for it is 400
+		}
+	case http.StatusForbidden:
+		if httpcall.Mentions(e.Message, "doesn't have any credits", "used all available credits", "spending limit") {
+			return task.FailQuota, true // xAI's
 		}
 	case http.StatusServiceUnavailable:
 		if httpcall.Mentions(e.Message, "slow down") {

@@ -92,6 +92,7 @@ func (s Suite) testRequests(t *testing.T) {
 			require.NotContains(t, printed, canary)
 		}
 	})
+	t.Run("ExtraHeaders", func(t *testing.T) { t.Parallel(); s.testExtraHeaders(t) })
 	t.Run("UnpreparedIsNotSent", func(t *testing.T) {
 		t.Parallel()
 		srv := serve(t, http.NotFound)
@@ -99,6 +100,41 @@ func (s Suite) testRequests(t *testing.T) {
 		require.Equal(t, task.FailInternal, failure(t, err).Class)
 		require.Zero(t, srv.requests.Load())
 	})
+}
+
+// testExtraHeaders has a server that repeats what it was sent, which is to appear nowhere.
+func (s Suite) testExtraHeaders(t *testing.T) {
+	t.Helper()
+	const extra, token = "Bearer canary-extra-77", "canary-extra-77"
+	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		sent := r.Header.Get("X-Gateway-Auth")
+		if sent != extra {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		writeJSON(w, http.StatusBadRequest, `{"error":{"message":"not `+sent+` but `+token+` or `+canary+`"},"message":"no"}`)
+	})
+	cfg := s.config(srv.URL)
+	cfg.Headers = map[string]providers.Secret{"x-gateway-auth": providers.NewSecret(extra)}
+	p := s.provider(t, cfg)
+	_, failed := do(t, p)
+	require.Equal(t, http.StatusBadRequest, failed.Status)
+	require.NotContains(t, failed.Message, token)
+	require.Contains(t, failed.Message, "[redacted]")
+	require.NotContains(t, fmt.Sprintf("%+v %#v", p, cfg), token)
+
+	for name, headers := range map[string]map[string]providers.Secret{
+		"no valid name": {"a b": providers.NewSecret(token)},
+		"weir's own":    {"content-length": providers.NewSecret(token)},
+		"printable":     {"X-Gateway-Auth": providers.NewSecret(token + "\r\nX: y")},
+		"needs a value": {"X-Gateway-Auth": {}},
+		"the key's":     {s.KeyHeader: providers.NewSecret(token)},
+	} {
+		cfg.Headers = headers
+		_, err := s.New(cfg)
+		require.ErrorContains(t, err, name)
+		require.NotContains(t, err.Error(), token)
+	}
 }
 
 func (s Suite) testSent(t *testing.T) {
