@@ -28,7 +28,7 @@ func NewModels(c *catalog.Catalog, book *pricing.Book, now func() time.Time) *Mo
 }
 
 func (m *Models) fact(name string, model catalog.Model) cascade.Model {
-	traits, _ := m.book.Traits(m.priceProvider(model), model.ID)
+	traits, _ := m.book.Traits(m.priceProvider(model), model.PricedAs())
 	fact := cascade.Model{
 		MaxInput:    traits.MaxInput,
 		MaxOutput:   traits.MaxOutput,
@@ -54,7 +54,7 @@ func (m *Models) Check() []error {
 		if _, err := m.Price(name, m.now()); err != nil {
 			model := m.catalog.Models[name]
 			errs = append(errs, fmt.Errorf("models.%s: %s/%s has no price in force: %w", name,
-				m.priceProvider(model), model.ID, err))
+				m.priceProvider(model), model.PricedAs(), err))
 		}
 	}
 	return errs
@@ -66,13 +66,17 @@ func (m *Models) Price(name string, at time.Time) (pricing.Price, error) {
 	if !ok {
 		return pricing.Price{}, fmt.Errorf("model %q: %w", name, pricing.ErrUnpriced)
 	}
-	return m.book.Price(pricing.Query{Provider: m.priceProvider(model), Model: model.ID, At: at})
+	return m.book.Price(pricing.Query{Provider: m.priceProvider(model), Model: model.PricedAs(), At: at})
 }
 
 // PriceOf is the price of a call of a model that the catalog defines: the query names the model that answered, the
-// provider comes from the catalog.
+// provider comes from the catalog. An answer that names the model as it was asked for, or not at all, has the price that
+// the catalog says; one that names another has that one's.
 func (m *Models) PriceOf(model catalog.Model, q pricing.Query) (pricing.Price, error) {
 	q.Provider = m.priceProvider(model)
+	if q.Model == "" || q.Model == model.ID {
+		q.Model = model.PricedAs()
+	}
 	return m.book.Price(q)
 }
 
@@ -113,7 +117,7 @@ func (m *Models) TakesSchema(name string) bool {
 // Traits are what the price book knows of a model besides its prices; the zero value when it does not know the model.
 func (m *Models) Traits(name string) pricing.Traits {
 	model := m.catalog.Models[name]
-	traits, _ := m.book.Traits(m.priceProvider(model), model.ID)
+	traits, _ := m.book.Traits(m.priceProvider(model), model.PricedAs())
 	return traits
 }
 

@@ -18,7 +18,8 @@ type Metered struct {
 	AttemptID uuid.UUID
 	// PriceProvider is the price book's name of the provider, by the last configuration that knew the model.
 	PriceProvider string
-	// Model answered; the one that was asked where the answer named none.
+	// Model answered; the one that was asked where the answer named none. Where it has another name in the price book, by
+	// the last configuration that knew it, that name.
 	Model       string
 	Mode        string
 	ServiceTier string
@@ -44,7 +45,9 @@ func MeteredAttempts(ctx context.Context, db DB, since time.Time, after *Metered
 		       a.bundle_id,
 		       a.id,
 		       coalesce(m.price_provider, a.provider),
-		       coalesce(nullif(a.model_answered, ''), a.model_asked),
+		       CASE WHEN coalesce(nullif(a.model_answered, ''), a.model_asked) = m.model_id
+		            THEN coalesce(m.price_model, m.model_id)
+		            ELSE coalesce(nullif(a.model_answered, ''), a.model_asked) END,
 		       a.mode,
 		       coalesce(a.service_tier, ''),
 		       coalesce(a.speed, ''),

@@ -33,6 +33,7 @@ func attemptColumns(settlements []Settlement) pgx.NamedArgs {
 		"counted": counted, "statuses": statuses,
 		"latencies": latencies, "raw_usage": raw, "costs": costs, "finished": finished,
 	}
+	args["reported_costs"] = column(n, func(i int) *int64 { return picoArg(settlements[i].ReportedCost) })
 	addTextColumns(args, settlements)
 	addUsageColumns(args, settlements)
 	return args

@@ -180,7 +180,7 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache providers.Ca
 	}
 	call := newCall(at.id, at.task, feature, at.model.ID, m.MaxOutput, deref(m.Hint))
 	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cacheWith(at.task.Tools, feature, cache)
-	if at.request, err = a.providers[at.model.Provider].Prepare(call); err != nil {
+	if at.request, err = a.providers[at.model.Provider].Prepare(labelled(call, m)); err != nil {
 		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
 	}
 	if price, err := a.models.Price(m.Model, at.started); err == nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/providers"
+	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
 
@@ -34,6 +35,12 @@ func newCall(id uuid.UUID, t *task.Task, f catalog.Feature, modelID string, maxO
 		MaxOutputTokens: maxOutput,
 		Timeout:         f.CallTimeout,
 	}
+}
+
+// labelled says whose call it is, for gateways that keep that beside the request.
+func labelled(call providers.Call, m *store.Member) providers.Call {
+	call.Tenant, call.Feature, call.TaskID = m.Tenant, m.Feature, m.TaskID
+	return call
 }
 
 // withHint tells a model what was wrong with an earlier answer. The last turn is the user's, so the hint joins it: a

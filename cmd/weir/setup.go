@@ -102,7 +102,12 @@ func (s *setup) buildProviders(getenv func(string) string) (map[string]providers
 				continue
 			}
 		}
-		client, err := buildProvider(p, providers.NewSecret(key))
+		headers, err := headersOf(p, getenv)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("providers.%s: %w", name, err))
+			continue
+		}
+		client, err := buildProvider(p, providers.NewSecret(key), headers)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("providers.%s: %w", name, err))
 			continue
@@ -112,8 +117,25 @@ func (s *setup) buildProviders(getenv func(string) string) (map[string]providers
 	return clients, errors.Join(errs...)
 }
 
-func buildProvider(p catalog.Provider, key providers.Secret) (providers.Provider, error) {
+// headersOf reads the values of a provider's extra headers. One that is named and not set is a mistake, as with the key.
+func headersOf(p catalog.Provider, getenv func(string) string) (map[string]providers.Secret, error) {
+	headers := make(map[string]providers.Secret, len(p.HeadersEnv))
+	var errs []error
+	for _, name := range sortedKeys(p.HeadersEnv) {
+		value := strings.TrimSpace(getenv(p.HeadersEnv[name]))
+		if value == "" {
+			errs = append(errs, fmt.Errorf("the environment variable %s for the header %s is not set", p.HeadersEnv[name], name))
+		}
+		headers[name] = providers.NewSecret(value)
+	}
+	return headers, errors.Join(errs...)
+}
+
+func buildProvider(
+	p catalog.Provider, key providers.Secret, headers map[string]providers.Secret,
+) (providers.Provider, error) {
 	config := providers.Config{
+		Dialect: p.Dialect, APIVersion: p.APIVersion, Headers: headers,
 		BaseURL: p.BaseURL, Key: key, ConnectTimeout: p.ConnectTimeout, Timeout: p.Timeout, IdleTimeout: p.IdleTimeout,
 		MaxBodyBytes: p.MaxBodyBytes, MaxConns: p.Concurrency, AllowPrivate: p.AllowPrivate,
 		UserAgent: "weir/" + version(),
