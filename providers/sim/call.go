@@ -70,7 +70,7 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 	}
 	_, err := buf.ReadFrom(io.LimitReader(c.r.Body, maxBody+1))
 	c.body = buf.Bytes()
-	c.entry = Entry{At: c.server.config.Now(), API: c.wire.name()}
+	c.entry = Entry{At: c.server.config.Now(), API: c.wire.name(), Labels: c.labelsOf()}
 	switch {
 	case err != nil:
 		return invalidf("the request body cannot be read")
@@ -101,7 +101,7 @@ func (c *call) admit() *problem {
 
 // carries says that a request has the key where one of the APIs looks for it.
 func carries(h http.Header, key string) bool {
-	return h.Get("X-Api-Key") == key || h.Get("X-Goog-Api-Key") == key ||
+	return h.Get("X-Api-Key") == key || h.Get("X-Goog-Api-Key") == key || h.Get("Api-Key") == key ||
 		strings.TrimPrefix(h.Get("Authorization"), "Bearer ") == key
 }
 
@@ -179,6 +179,12 @@ func (c *call) work(ctx context.Context, fault Fault) {
 	}
 	c.server.cache.keep(done.keep, c.server.config.Now())
 	done.reply.unmetered = fault == FaultNoUsage
+	if bill := c.server.config.Bill; bill != nil {
+		if cost, ok := bill(c.q.model, done.reply.usage, c.entry.Began); ok {
+			done.reply.cost = &cost
+		}
+	}
+	c.announce(&done.reply)
 	c.deliver(ctx, fault, c.wire.reply(&done.reply))
 }
 

@@ -39,6 +39,8 @@ type Entry struct {
 	// API is the wire format: anthropic, openai or gemini.
 	API   string `json:"api"`
 	Model string `json:"model"`
+	// Labels are what the client keeps beside the request, in the dialects that take them.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Status is the HTTP status of the answer, 0 while there is none and when none was sent.
 	Status int `json:"status"`
 	// Usage is what is billed: nothing unless the model began.

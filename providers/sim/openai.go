@@ -9,18 +9,25 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// completions is OpenAI's Chat Completions API.
-type completions struct{}
+// completions is OpenAI's Chat Completions API, in a dialect of it.
+type completions struct {
+	dialect Dialect
+	// deployment is the model that the path names, in Azure's dialect.
+	deployment string
+}
 
 // defaultMaxTokens is the output limit of requests that name none.
 const defaultMaxTokens = 4096
 
 func (completions) name() string { return "openai" }
 
-func (completions) parse(body []byte, header http.Header) (*question, *problem) {
+func (c completions) parse(body []byte, header http.Header) (*question, *problem) {
 	r := completionsReader{scanner: scanner{data: body}, parts: parts{question: &question{}}}
 	if err := r.read(); err != nil {
 		return r.question, invalidf("The JSON body of the request cannot be parsed: %v", err)
+	}
+	if c.deployment != "" {
+		r.model = c.deployment // whatever the body says
 	}
 	r.headers(header)
 	return r.question, r.check()
@@ -171,7 +178,7 @@ func (r *completionsReader) check() *problem {
 	return nil
 }
 
-func (completions) reply(r *reply) []byte {
+func (c completions) reply(r *reply) []byte {
 	b := make([]byte, 0, 900+len(r.answer.text)+len(r.answer.text)/8)
 	b = append(b, `{"id":"chatcmpl-`...)
 	b = append(b, r.id...)
@@ -185,7 +192,7 @@ func (completions) reply(r *reply) []byte {
 	b = append(b, completionsStop(r.answer.stop)...)
 	b = append(b, `"}]`...)
 	if !r.unmetered {
-		b = appendCompletionsUsage(b, r.usage)
+		b = c.appendUsage(b, r)
 	}
 	b = append(b, `,"service_tier":`...)
 	b = httpcall.AppendString(b, tierOf(r.tier))
@@ -231,6 +238,17 @@ func completionsStop(s stop) string {
 	case stopEnd, stopRefusal:
 	}
 	return "stop"
+}
+
+// appendUsage appends the usage, in which OpenRouter tells the cost too.
+func (c completions) appendUsage(b []byte, r *reply) []byte {
+	b = appendCompletionsUsage(b, r.usage)
+	if c.dialect != DialectOpenRouter || r.cost == nil {
+		return b
+	}
+	b = append(b[:len(b)-1], `,"cost":`...)
+	b = append(b, asFloat(*r.cost)...)
+	return append(b, `,"is_byok":false,"cost_details":{"upstream_inference_cost":null}}`...)
 }
 
 func appendCompletionsUsage(b []byte, u task.Usage) []byte {

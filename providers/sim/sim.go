@@ -197,7 +197,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(path, "/v1/messages"):
 		s.post(w, r, messages{})
 	case strings.HasSuffix(path, "/chat/completions"):
-		s.post(w, r, completions{})
+		format, ok := s.completionsAt(r)
+		if !ok {
+			http.Error(w, `{"error":{"code":"404","message":"Resource not found"}}`, http.StatusNotFound)
+			return
+		}
+		s.post(w, r, format)
 	case strings.HasSuffix(path, "/responses"):
 		s.post(w, r, responses{})
 	case isGenerate:

@@ -30,6 +30,8 @@ type reply struct {
 	usage     task.Usage
 	tier      string
 	unmetered bool
+	// cost is what the provider says that it bills, nil when it does not say.
+	cost *task.Pico
 }
 
 // stop is why a model stopped.
