@@ -244,7 +244,7 @@ func TestParse_EveryKey(t *testing.T) {
 				"family": {Name: "family", Models: []string{"a"}, Requests: 60, InputTokens: 1000, OutputTokens: 2000, Tokens: 3000},
 				"all":    {Name: "all", Calls: 9},
 			},
-			Dialect: catalog.DialectAzure, APIVersion: "2026-10-01-preview", HeadersEnv: map[string]string{"X-Team-Token": "TEAM_TOKEN"},
+			Dialect: catalog.DialectAzure, APIVersion: "2026-10-01-preview", HeadersEnv: map[string]string{"X-Team": "TEAM_TOKEN"},
 		},
 	}, c.Providers)
 	require.Equal(t, map[string]catalog.Model{
