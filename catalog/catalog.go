@@ -49,11 +49,11 @@ type Provider struct {
 	KeyEnv string
 	// Dialect is which of the servers that speak Chat Completions this one is. Default: that of the base URL's host where
 	// it is unmistakable, else compatible. Empty for every other API.
-	Dialect string `json:",omitempty"`
+	Dialect string
 	// APIVersion is the version of Azure's API that names deployments in its path; empty takes the one that does not.
-	APIVersion string `json:",omitempty"`
+	APIVersion string
 	// HeadersEnv names, by the canonical name of a header, the environment variable with the value that is sent in it.
-	HeadersEnv map[string]string `json:",omitempty"`
+	HeadersEnv map[string]string
 	// Prices names the price book's provider. Default: the one behind the API and the dialect.
 	Prices string
 	// ConnectTimeout bounds dialling and TLS. Default 10 s.
@@ -105,7 +105,7 @@ type Model struct {
 	// ID is the provider's name for the model.
 	ID string
 	// PriceModel is the price book's name for the model. Default: the ID.
-	PriceModel string `json:",omitempty"`
+	PriceModel string
 	// Tier is the model's price class.
 	Tier Tier
 	// MaxInput is the input limit in tokens; 0 takes the price book's.

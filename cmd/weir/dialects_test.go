@@ -116,6 +116,13 @@ func TestDialects(t *testing.T) {
 			ledgertest.Check(t, b.pool)
 			require.Len(t, b.sim.Ledger(), tasks)
 			tt.check(t, b)
+
+			// the price that was booked is the one that is found again
+			var out, errs strings.Builder
+			getenv := func(name string) string { return map[string]string{"DATABASE_URL": dsn}[name] }
+			args := []string{"prices", "reprice", "--since", "2026-01-01", "--dry-run", "--json"}
+			require.NoError(t, run(t.Context(), args, getenv, strings.NewReader(""), &out, &errs), errs.String())
+			require.Contains(t, out.String(), `"corrected":0`)
 		})
 	}
 }

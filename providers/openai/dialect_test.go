@@ -44,7 +44,7 @@ type received struct {
 
 // ask sends one call to a server that gives one answer.
 func ask(t *testing.T, cfg providers.Config, status int, header map[string]string, body string) (
-	providers.Reply, error, received, //nolint:revive // the error is what some tests are about
+	providers.Reply, received, error,
 ) {
 	t.Helper()
 	got := make(chan received, 1)
@@ -65,7 +65,7 @@ func ask(t *testing.T, cfg providers.Config, status int, header map[string]strin
 	request, err := p.Prepare(dialectCall())
 	require.NoError(t, err)
 	reply, err := p.Do(t.Context(), request)
-	return reply, err, <-got
+	return reply, <-got, err
 }
 
 func TestDialects_Answers(t *testing.T) {
@@ -121,7 +121,7 @@ func TestDialects_Answers(t *testing.T) {
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			t.Parallel()
-			reply, err, _ := ask(t, providers.Config{Dialect: tc.dialect}, http.StatusOK, tc.header, recorded(t, tc.file))
+			reply, _, err := ask(t, providers.Config{Dialect: tc.dialect}, http.StatusOK, tc.header, recorded(t, tc.file))
 			require.NoError(t, err)
 			require.Contains(t, []string{"shipping", "billing"}, reply.Output)
 			require.Equal(t, providers.StopEnd, reply.Stop)
@@ -139,7 +139,7 @@ func TestDialects_OwnFigureOnly(t *testing.T) {
 	t.Parallel()
 	header := map[string]string{"x-litellm-response-cost": "0.5"}
 	for _, dialect := range []string{"", "compatible", "openai", "azure", "vllm", "helicone", "xai"} {
-		reply, err, _ := ask(t, providers.Config{Dialect: dialect}, http.StatusOK, header, recorded(t, "openrouter"))
+		reply, _, err := ask(t, providers.Config{Dialect: dialect}, http.StatusOK, header, recorded(t, "openrouter"))
 		require.NoError(t, err)
 		require.Nil(t, reply.ReportedCost, dialect)
 	}
@@ -152,12 +152,12 @@ func TestDialects_Stops(t *testing.T) {
 		"tool_use": providers.StopTools, "refusal": providers.StopRefusal, "SAFETY": providers.StopFilter,
 	} {
 		answer := body(`"content":"half a"`, `"`+raw+`"`, plainUsage)
-		reply, err, _ := ask(t, providers.Config{Dialect: "portkey"}, http.StatusOK, nil, answer)
+		reply, _, err := ask(t, providers.Config{Dialect: "portkey"}, http.StatusOK, nil, answer)
 		require.NoError(t, err)
 		require.Equal(t, want, reply.Stop, raw)
 	}
 	broken := body(`"content":"half a"`, `"insufficient_system_resource"`, plainUsage)
-	reply, err, _ := ask(t, providers.Config{Dialect: "deepseek"}, http.StatusOK, nil, broken)
+	reply, _, err := ask(t, providers.Config{Dialect: "deepseek"}, http.StatusOK, nil, broken)
 	var failed *providers.CallError
 	require.ErrorAs(t, err, &failed)
 	require.Equal(t, task.FailOverloaded, failed.Class)
@@ -180,15 +180,21 @@ func TestDialects_Requests(t *testing.T) {
 		{"Ollama", providers.Config{Dialect: "ollama"}, "/v1/chat/completions", auth("Bearer hush")},
 		{"Path", providers.Config{Dialect: "vllm", BaseURL: "/inner"}, "/inner/chat/completions", auth("Bearer hush")},
 		{
-			"Azure", providers.Config{Dialect: "azure"}, "/openai/v1/chat/completions",
+			"Azure",
+			providers.Config{Dialect: "azure"},
+			"/openai/v1/chat/completions",
 			map[string]string{"Authorization": "", "Api-Key": "hush"},
 		},
 		{
-			"AzureVersion", providers.Config{Dialect: "azure", APIVersion: "2026-10-01-preview"},
-			"/openai/deployments/model-1/chat/completions?api-version=2026-10-01-preview", map[string]string{"Api-Key": "hush"},
+			"AzureVersion",
+			providers.Config{Dialect: "azure", APIVersion: "2026-10-01-preview"},
+			"/openai/deployments/model-1/chat/completions?api-version=2026-10-01-preview",
+			map[string]string{"Api-Key": "hush"},
 		},
 		{
-			"LiteLLM", providers.Config{Dialect: "litellm"}, "/v1/chat/completions",
+			"LiteLLM",
+			providers.Config{Dialect: "litellm"},
+			"/v1/chat/completions",
 			map[string]string{"Authorization": "Bearer hush", "X-Litellm-Spend-Logs-Metadata": labels, "X-Litellm-Tags": ""},
 		},
 		{
@@ -215,7 +221,7 @@ func TestDialects_Requests(t *testing.T) {
 			t.Parallel()
 			cfg := tc.config
 			cfg.Key = providers.NewSecret("hush")
-			_, err, sent := ask(t, cfg, http.StatusOK, nil, recorded(t, "ollama"))
+			_, sent, err := ask(t, cfg, http.StatusOK, nil, recorded(t, "ollama"))
 			require.NoError(t, err)
 			require.Equal(t, tc.target, sent.target)
 			for name, value := range tc.header {
@@ -308,7 +314,7 @@ func TestDialects_InFlightBudgetInside(t *testing.T) {
 		if wait != "" {
 			header["Retry-After"] = wait
 		}
-		_, err, _ := ask(t, providers.Config{Dialect: "openrouter"}, http.StatusOK, header, answer)
+		_, _, err := ask(t, providers.Config{Dialect: "openrouter"}, http.StatusOK, header, answer)
 		var failed *providers.CallError
 		require.ErrorAs(t, err, &failed)
 		require.Equal(t, class, failed.Class)

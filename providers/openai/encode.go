@@ -57,7 +57,8 @@ func (p *Provider) address(call *providers.Call, body []byte) (providers.Request
 	// only names that are one segment of a path as they stand: others would call something else, with the account's key
 	if strings.Trim(call.Model, ".") == "" || strings.ContainsFunc(call.Model, notInName) {
 		return providers.Request{}, fmt.Errorf(
-			"%w: a deployment's name takes letters, digits, '.', '_' and '-' only", providers.ErrCall)
+			"%w: a deployment's name takes letters, digits, '.', '_' and '-' only", providers.ErrCall,
+		)
 	}
 	r.Path = "/deployments/" + call.Model + path
 	return r, nil
