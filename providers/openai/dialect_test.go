@@ -271,6 +271,8 @@ func dialectRefusals() []providertest.Refusal {
 	soon := map[string]string{"Retry-After": "20"}
 	return []providertest.Refusal{
 		{Name: "OpenRouterInFlightBudget", Status: 402, Header: soon, Body: `{"error":{"code":402,"message":"m","metadata":{"limit_source":"openrouter_in_flight_budget"}}}`, Class: task.FailRateLimited, RetryAfter: 20 * time.Second},
+		{Name: "OpenRouterDay", Status: 429, Header: map[string]string{"Date": "Thu, 26 Nov 2026 20:00:00 GMT"}, Body: `{"error":{"code":429,"message":"Rate limit exceeded: free-models-per-day","metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"1795737600000"},"provider_name":null}}}`, Class: task.FailRateLimited, RetryAfter: 4 * time.Hour},
+		{Name: "OpenRouterHeaderFirst", Status: 429, Header: map[string]string{"Date": "Thu, 26 Nov 2026 20:00:00 GMT", "Retry-After": "20"}, Body: `{"error":{"code":429,"message":"m","metadata":{"headers":{"X-RateLimit-Reset":1795737600000}}}}`, Class: task.FailRateLimited, RetryAfter: 20 * time.Second},
 		{Name: "OpenRouterNoHost", Status: 404, Body: `{"error":{"code":404,"message":"No endpoints found that support the requested parameters."}}`, Class: task.FailNotFound},
 		{Name: "OpenRouterDown", Status: 502, Body: `{"error":{"code":502,"message":"Provider returned error","metadata":{"provider_name":"Acme","raw":"x"}}}`, Class: task.FailServer},
 		{Name: "OpenRouterUnroutable", Status: 503, Body: `{"error":{"code":503,"message":"No available model provider meets your routing requirements"}}`, Class: task.FailOverloaded},

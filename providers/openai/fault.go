@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/weirhq/weir/providers/httpcall"
 	"github.com/weirhq/weir/task"
@@ -19,6 +20,8 @@ type apiError struct {
 	Status int
 	// Flagged says that a moderation refused the prompt.
 	Flagged bool
+	// Reset is when OpenRouter's limit is whole again, in milliseconds since 1970; else 0.
+	Reset int64
 }
 
 type errorObject struct {
@@ -28,6 +31,9 @@ type errorObject struct {
 	Metadata struct {
 		Reasons      []looseString `json:"reasons"`
 		FlaggedInput looseString   `json:"flagged_input"`
+		Headers      struct {
+			Reset looseString `json:"X-RateLimit-Reset"`
+		} `json:"headers"`
 	} `json:"metadata"`
 }
 
@@ -59,6 +65,9 @@ func (e *apiError) UnmarshalJSON(raw []byte) error {
 	*e = apiError{
 		present: true, Type: string(o.Type), Code: string(o.Code), Message: string(o.Message),
 		Flagged: len(o.Metadata.Reasons) > 0 || o.Metadata.FlaggedInput != "",
+	}
+	if n, err := strconv.ParseInt(string(o.Metadata.Headers.Reset), 10, 64); err == nil && n > 0 {
+		e.Reset = n
 	}
 	if n, err := strconv.Atoi(e.Code); err == nil && n >= http.StatusBadRequest && n < 600 {
 		e.Status = n
@@ -110,7 +119,16 @@ func (e *apiError) fault(a httpcall.Answer) httpcall.Fault {
 	if class == task.FailQuota && a.RetryAfter > 0 && max(a.Status, e.Status) == http.StatusPaymentRequired {
 		class = task.FailRateLimited // OpenRouter's budget for calls in flight: one that ends makes room
 	}
-	return httpcall.Fault{Class: class, Message: message}
+	return httpcall.Fault{Class: class, Message: message, RetryAfter: e.untilReset(a.Header)}
+}
+
+// untilReset is the wait for a limit whose end is a time, by the server's own clock; 0 when either is not told.
+func (e *apiError) untilReset(header http.Header) time.Duration {
+	now, err := http.ParseTime(header.Get("Date"))
+	if e.Reset == 0 || err != nil {
+		return 0
+	}
+	return httpcall.Until(time.UnixMilli(e.Reset), now)
 }
 
 // class goes by the error's code, then by its words, then by the status: one status has several meanings, and gateways
