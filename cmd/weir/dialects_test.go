@@ -150,6 +150,25 @@ func fmtDialect(dialect string) []byte {
 		Replace(dialectYAML))
 }
 
+// TestHeaders_SameRule: what a weir.yaml may name, a client takes, and the other way round.
+func TestHeaders_SameRule(t *testing.T) {
+	t.Parallel()
+	for name, allowed := range map[string]bool{
+		"Helicone-Auth": true, "x-portkey-config": true, "X-Team": true, "Authorization": true, "Anthropic-Beta": true,
+		"accept": false, "Accept-Encoding": false, "connection": false, "Content-Encoding": false, "content-length": false,
+		"Content-Type": false, "Expect": false, "host": false, "Idempotency-Key": false, "Keep-Alive": false,
+		"Proxy-Authorization": false, "Proxy-Connection": false, "TE": false, "Trailer": false, "transfer-encoding": false,
+		"Upgrade": false, "User-Agent": false, "X-Idempotency-Key": false, "a b": false, "a:b": false,
+		strings.ToLower(providers.AttemptHeader): false,
+	} {
+		yaml := strings.Replace(string(fmtDialect("compatible")), ", prices: openai", `, headers_env: {"`+name+`": A}`, 1)
+		_, parsing := catalog.Parse([]byte(yaml))
+		require.Equal(t, allowed, parsing == nil, "%s: %v", name, parsing)
+		checking := providers.Config{Headers: map[string]providers.Secret{name: providers.NewSecret("v")}}.Check()
+		require.Equal(t, allowed, checking == nil, name)
+	}
+}
+
 func TestHeadersOf(t *testing.T) {
 	t.Parallel()
 	p := catalog.Provider{HeadersEnv: map[string]string{"Helicone-Auth": "HELICONE", "X-Team": "TEAM"}}
