@@ -63,6 +63,12 @@ type dialect struct {
 
 // dialectOf finds the dialect of a configuration.
 func dialectOf(cfg providers.Config) (dialect, error) {
+	if cfg.Dialect == "" {
+		cfg.Dialect = dialectCompatible
+		if cfg.BaseURL == "" {
+			cfg.Dialect = dialectOpenAI
+		}
+	}
 	d, ok := dialectNamed(cfg)
 	switch {
 	case !ok:
@@ -83,16 +89,9 @@ func dialectOf(cfg providers.Config) (dialect, error) {
 
 func dialectNamed(cfg providers.Config) (dialect, bool) {
 	switch cfg.Dialect {
-	case "":
-		if cfg.BaseURL == "" {
-			return dialect{public: publicURL, path: "/v1", outputLimit: maxCompletion, ownCache: true}, true
-		}
-		return dialect{path: "/v1", outputLimit: maxTokens}, true
 	case dialectOpenAI:
 		return dialect{public: publicURL, path: "/v1", outputLimit: maxCompletion, ownCache: true}, true
-	case dialectCompatible, dialectVLLM, dialectLlamaCpp:
-		return dialect{path: "/v1", outputLimit: maxTokens}, true
-	case dialectOllama: // its own cloud has a public endpoint, but nobody means that by leaving the base URL out
+	case dialectCompatible, dialectVLLM, dialectOllama, dialectLlamaCpp:
 		return dialect{path: "/v1", outputLimit: maxTokens}, true
 	case dialectAzure:
 		return azure(cfg.APIVersion), true
