@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/weirhq/weir/providers/httpcall"
@@ -199,10 +200,7 @@ func (e *apiError) wordsClass(status int) (task.FailureClass, bool) {
 		if httpcall.Mentions(e.Message, "contentpolicyviolation") { // LiteLLM's name for it, whatever the provider's code
 			return task.FailRefusal, true
 		}
-		if httpcall.Mentions(e.Message, "budget has been exceeded") {
-			return task.FailQuota, true
-		}
-		if httpcall.Mentions(e.Message, "incorrect api key") {
+		if strings.HasPrefix(e.Message, "Incorrect API key") {
 			return task.FailAuth, true // xAI's status for it is 400
 		}
 	case http.StatusForbidden:
