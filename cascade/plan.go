@@ -5,6 +5,7 @@ package cascade
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/weirhq/weir/task"
 )
@@ -16,6 +17,9 @@ type Model struct {
 	MaxOutput int64
 	// TokenFactor times a prompt's neutral token count estimates this model's own count; 0 counts as 1.
 	TokenFactor float64
+	// HighFactor is TokenFactor for one of a hundred prompts: what decides whether a prompt fits and which rates it is
+	// expected to have; 0 takes TokenFactor.
+	HighFactor float64
 	// Sideways are models of equal tier to fall back to.
 	Sideways []string
 	// Expected is the cost of one call by the price in force. An error means that none is: the model is left out.
@@ -26,11 +30,28 @@ type Model struct {
 }
 
 // Tokens is the model's own count for a neutral count, rounded up.
-func (m Model) Tokens(neutral int64) int64 {
-	if m.TokenFactor <= 0 {
+func (m Model) Tokens(neutral int64) int64 { return scale(neutral, m.TokenFactor) }
+
+// High is what the model counts at the most, in 99 of 100 prompts.
+func (m Model) High(neutral int64) int64 { return max(m.Tokens(neutral), scale(neutral, m.HighFactor)) }
+
+// Cost is what a call is expected to cost. A prompt that may be in a dearer band is expected there.
+func (m Model) Cost(prompt Prompt) (task.Pico, error) {
+	tokens, high := m.Tokens(prompt.Tokens), m.High(prompt.Tokens)
+	if m.OneBand != nil && !m.OneBand(tokens, high) {
+		tokens = high
+	}
+	return m.Expected(tokens, prompt.MaxOutput)
+}
+
+// long reports whether a prompt has, or may have, other rates than a short one.
+func (m Model) long(neutral int64) bool { return m.OneBand != nil && !m.OneBand(1, m.High(neutral)) }
+
+func scale(neutral int64, factor float64) int64 {
+	if factor <= 0 {
 		return neutral
 	}
-	scaled := float64(neutral) * m.TokenFactor
+	scaled := float64(neutral) * factor
 	tokens := int64(scaled)
 	if float64(tokens) < scaled {
 		tokens++
@@ -48,6 +69,8 @@ type Prompt struct {
 type Stage struct {
 	Model    string   `json:"model"`
 	Sideways []string `json:"sideways,omitempty"`
+	// Reason says in words why the model is in the plan, and in this place.
+	Reason string `json:"reason,omitempty"`
 }
 
 // Exclusion says in words why a model of the cascade is not in the plan.
@@ -64,7 +87,8 @@ type Plan struct {
 }
 
 // New plans a cascade: its models in their order, minus those that cannot take the prompt or have no price in force.
-// Fallbacks are held to the same conditions; one that is left out is named among the excluded too.
+// Fallbacks are held to the same conditions; one that is left out is named among the excluded too. Where a model charges
+// more for a prompt because of its length, the cheapest of its fallbacks goes first if it is cheaper.
 func New(class task.Class, models map[string]Model, order []string, prompt Prompt) Plan {
 	plan := Plan{Class: class}
 	reasons := map[string]string{}
@@ -89,9 +113,51 @@ func New(class task.Class, models map[string]Model, order []string, prompt Promp
 				stage.Sideways = append(stage.Sideways, fallback)
 			}
 		}
-		plan.Stages = append(plan.Stages, stage)
+		plan.Stages = append(plan.Stages, arrange(stage, models, prompt))
 	}
 	return plan
+}
+
+// arrange puts the cheapest of a stage's models first when its own charges more for long prompts, and says why it is there.
+func arrange(stage Stage, models map[string]Model, prompt Prompt) Stage {
+	own := models[stage.Model]
+	stage.Reason = own.fitting()
+	if !own.long(prompt.Tokens) {
+		return stage
+	}
+	stage.Reason += ", at the rates of its long prompts"
+	best, lowest := -1, costOf(own, prompt)
+	for i, name := range stage.Sideways {
+		if cost := costOf(models[name], prompt); cost < lowest {
+			best, lowest = i, cost
+		}
+	}
+	if best < 0 {
+		return stage
+	}
+	first := stage.Sideways[best]
+	sideways := append([]string{stage.Model}, stage.Sideways...)
+	sideways = append(sideways[:best+1], sideways[best+2:]...)
+	return Stage{
+		Model: first, Sideways: sideways,
+		Reason: models[first].fitting() + ", and costs less than " + stage.Model + " at the rates of its long prompts",
+	}
+}
+
+// costOf is the expected cost of a model that is in the plan, so that it has one.
+func costOf(m Model, prompt Prompt) task.Pico {
+	cost, err := m.Cost(prompt)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return cost
+}
+
+func (m Model) fitting() string {
+	if m.MaxInput <= 0 {
+		return "its input limit is not known"
+	}
+	return fmt.Sprintf("the prompt and the longest answer fit its input limit of %d tokens", m.MaxInput)
 }
 
 // Alike reports whether New plans the same, and each model that it plans expects the same rates, for every neutral token
@@ -102,7 +168,7 @@ func Alike(models map[string]Model, order []string, least, most, maxOutput int64
 		if !model.alike(least, most, maxOutput) {
 			return false
 		}
-		if !model.answers(maxOutput) || !model.fits(model.Tokens(least), maxOutput) {
+		if !model.answers(maxOutput) || !model.fits(model.High(least), maxOutput) {
 			continue // and its fallbacks are not asked for
 		}
 		for _, fallback := range model.Sideways {
@@ -118,11 +184,13 @@ func (m Model) alike(least, most, maxOutput int64) bool {
 	if !m.answers(maxOutput) {
 		return true // left out either way
 	}
-	least, most = m.Tokens(least), m.Tokens(most)
-	if !m.fits(least, maxOutput) || !m.fits(most, maxOutput) {
-		return m.fits(least, maxOutput) == m.fits(most, maxOutput)
+	if fits := m.fits(m.High(least), maxOutput); !fits || !m.fits(m.High(most), maxOutput) {
+		return fits == m.fits(m.High(most), maxOutput)
 	}
-	return m.OneBand == nil || m.OneBand(least, most)
+	if len(m.Sideways) > 0 && least != most && m.long(most) {
+		return false // which of them is cheapest may hang on the count
+	}
+	return m.OneBand == nil || m.OneBand(m.Tokens(least), m.High(most))
 }
 
 func (m Model) answers(maxOutput int64) bool { return m.MaxOutput <= 0 || maxOutput <= m.MaxOutput }
@@ -139,14 +207,13 @@ func exclusion(models map[string]Model, name string, prompt Prompt) string {
 	if !ok {
 		return "is not defined under models"
 	}
-	tokens := model.Tokens(prompt.Tokens)
 	switch {
 	case !model.answers(prompt.MaxOutput):
 		return fmt.Sprintf("the answer may be longer than the model's output limit of %d tokens", model.MaxOutput)
-	case !model.fits(tokens, prompt.MaxOutput):
+	case !model.fits(model.High(prompt.Tokens), prompt.MaxOutput):
 		return fmt.Sprintf("the estimated prompt and the longest answer exceed the model's input limit of %d tokens", model.MaxInput)
 	}
-	if _, err := model.Expected(tokens, prompt.MaxOutput); err != nil {
+	if _, err := model.Cost(prompt); err != nil {
 		return "has no price: " + err.Error()
 	}
 	return ""

@@ -56,7 +56,7 @@ func TestNew(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			plan := cascade.New(task.L1, planModels(), []string{"small", "large", "unpriced"}, tt.prompt)
-			require.Equal(t, tt.stages, plan.Stages)
+			require.Equal(t, tt.stages, withoutReasons(t, plan.Stages))
 			var excluded []string
 			for _, e := range plan.Excluded {
 				require.NotEmpty(t, e.Reason)
@@ -64,6 +64,79 @@ func TestNew(t *testing.T) {
 			}
 			require.ElementsMatch(t, tt.excluded, excluded)
 		})
+	}
+}
+
+// withoutReasons are stages of which each said why it is there.
+func withoutReasons(t *testing.T, stages []cascade.Stage) []cascade.Stage {
+	t.Helper()
+	var bare []cascade.Stage
+	for _, s := range stages {
+		require.NotEmpty(t, s.Reason)
+		s.Reason = ""
+		bare = append(bare, s)
+	}
+	return bare
+}
+
+// cliffModels are two models of equal tier: the cheaper one charges four times as much for prompts above 5,000 tokens.
+func cliffModels() map[string]cascade.Model {
+	return map[string]cascade.Model{
+		"cliff": {
+			MaxInput: 100_000, Sideways: []string{"dear", "flat"},
+			Expected: func(prompt, output int64) (task.Pico, error) {
+				if prompt > 5000 {
+					return task.Pico(4 * (prompt + output)), nil
+				}
+				return task.Pico(prompt + output), nil
+			},
+			OneBand: func(least, most int64) bool { return least > 5000 || most <= 5000 },
+		},
+		"flat": {MaxInput: 100_000, Expected: func(prompt, output int64) (task.Pico, error) { return task.Pico(2 * (prompt + output)), nil }},
+		"dear": {MaxInput: 100_000, Expected: func(prompt, output int64) (task.Pico, error) { return task.Pico(3 * (prompt + output)), nil }},
+	}
+}
+
+func TestNew_GoesAroundAPriceCliff(t *testing.T) {
+	t.Parallel()
+	plan := func(models map[string]cascade.Model, prompt int64) cascade.Stage {
+		p := cascade.New(task.L1, models, []string{"cliff"}, cascade.Prompt{Tokens: prompt, MaxOutput: 100})
+		require.Len(t, p.Stages, 1)
+		return p.Stages[0]
+	}
+	short := plan(cliffModels(), 5000)
+	require.Equal(t, "cliff", short.Model)
+	require.Equal(t, "the prompt and the longest answer fit its input limit of 100000 tokens", short.Reason)
+
+	long := plan(cliffModels(), 5001)
+	require.Equal(t, "flat", long.Model)
+	require.Equal(t, []string{"cliff", "dear"}, long.Sideways, "in their order otherwise")
+	require.Equal(t, "the prompt and the longest answer fit its input limit of 100000 tokens, and costs less than cliff at the "+
+		"rates of its long prompts", long.Reason)
+
+	models := cliffModels()
+	near := models["cliff"]
+	near.TokenFactor, near.HighFactor = 1, 1.2
+	models["cliff"] = near
+	require.Equal(t, "cliff", plan(models, 4166).Model)
+	require.Equal(t, "flat", plan(models, 4167).Model, "one of a hundred such prompts is beyond the edge")
+
+	delete(models, "flat")
+	delete(models, "dear")
+	alone := plan(models, 5001)
+	require.Equal(t, "cliff", alone.Model)
+	require.Contains(t, alone.Reason, "at the rates of its long prompts")
+}
+
+func TestNew_TheLongestPromptsHaveToFit(t *testing.T) {
+	t.Parallel()
+	models := planModels()
+	small := models["small"]
+	small.TokenFactor, small.HighFactor = 1, 2
+	models["small"] = small
+	for tokens, want := range map[int64]string{450: "small", 451: "large"} { // 450*2+100 is the limit
+		plan := cascade.New(task.L1, models, []string{"small", "large"}, cascade.Prompt{Tokens: tokens, MaxOutput: 100})
+		require.Equal(t, want, plan.Stages[0].Model)
 	}
 }
 
@@ -100,7 +173,8 @@ func TestAlike(t *testing.T) {
 		{"LimitOfALaterModel", []string{"small", "large"}, 10_000, 100_000, 100, false},
 		{"LimitOfAFallback", []string{"banded"}, 900, 901, 100, false},
 		{"EdgeBetween", []string{"banded"}, 5000, 5001, 100, false},
-		{"PastTheEdge", []string{"banded"}, 5001, 90_000, 100, true},
+		{"PastTheEdgeTheCheapestFallbackGoesFirst", []string{"banded"}, 5001, 90_000, 100, false},
+		{"PastTheEdgeAndCounted", []string{"banded"}, 5001, 5001, 100, true},
 		{"EdgeOfAModelThatIsTooSmall", []string{"banded"}, 100_000, 200_000, 100, true},
 		{"UnknownModel", []string{"ghost"}, 1, 1 << 40, 100, true},
 	}

@@ -98,7 +98,11 @@ func (m *Models) oneBand(name string, least, most int64) bool {
 
 // ExpectedNeutral is Expected for a neutral token count; 0 when no price is in force.
 func (m *Models) ExpectedNeutral(name string, neutral, outputTokens int64) task.Pico {
-	cost, err := m.Expected(name, m.facts[name].Tokens(neutral), outputTokens)
+	fact, known := m.facts[name]
+	if !known {
+		return 0
+	}
+	cost, err := fact.Cost(cascade.Prompt{Tokens: neutral, MaxOutput: outputTokens})
 	if err != nil {
 		return 0
 	}

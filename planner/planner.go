@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -34,7 +35,9 @@ type Config struct {
 	Catalog    *catalog.Catalog
 	Models     *Models
 	Classifier classifier.Classifier
-	Logger     *slog.Logger
+	// Factors are learnt from answers; nil means the price book's alone.
+	Factors *Factors
+	Logger  *slog.Logger
 }
 
 // Planner plans tasks. It is safe for concurrent use.
@@ -48,6 +51,9 @@ type Planner struct {
 // New makes a planner. It counts the tokens of the features' texts, which takes some 0.1 s.
 func New(c Config) *Planner {
 	counter := tokens.NewCounter()
+	if c.Factors == nil {
+		c.Factors = NewFactors(time.Now)
+	}
 	return &Planner{Config: c, counter: counter, prefixes: prefixes(counter, c.Catalog)}
 }
 
@@ -74,8 +80,9 @@ func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutpu
 	decision := p.classify(ctx, id, classifier.Subject{Task: t, Feature: feature})
 	output := maxOutput(maxOutputTokens, feature)
 	order := p.Catalog.CascadeFor(feature, decision.Class)
-	prompt := cascade.Prompt{Tokens: p.promptTokens(t, order, int64(output)), MaxOutput: int64(output)}
-	plan := cascade.New(decision.Class, p.Models.facts, order, prompt)
+	facts := p.Factors.of(p.Models.facts, t.Feature, t.CallPath)
+	prompt := cascade.Prompt{Tokens: p.promptTokens(t, facts, order, int64(output)), MaxOutput: int64(output)}
+	plan := cascade.New(decision.Class, facts, order, prompt)
 	if len(plan.Stages) == 0 {
 		return planned, noModel(plan, prompt)
 	}

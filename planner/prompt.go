@@ -27,11 +27,11 @@ func prefixes(counter *tokens.Counter, c *catalog.Catalog) map[string]tokens.Siz
 
 // promptTokens estimates everything that a call sends. The task's own texts are counted only where the plan, or the rates
 // that it is expected to cost, depend on more than their bytes tell: the estimate then decides as the exact count would.
-func (p *Planner) promptTokens(t *task.Task, order []string, maxOutput int64) int64 {
+func (p *Planner) promptTokens(t *task.Task, facts map[string]cascade.Model, order []string, maxOutput int64) int64 {
 	texts := textsOf(t)
 	known := p.prefixes[t.Feature].Plus(tokens.Exactly(int64(len(texts)) * framing))
 	return p.counter.Narrow(known, texts, func(s tokens.Size) bool {
-		return cascade.Alike(p.Models.facts, order, s.Least, s.Most, maxOutput)
+		return cascade.Alike(facts, order, s.Least, s.Most, maxOutput)
 	}).About
 }
 

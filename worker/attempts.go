@@ -33,6 +33,7 @@ type attempts struct {
 	recorder   *store.Recorder
 	catalog    *catalog.Catalog
 	models     *planner.Models
+	planner    *planner.Planner
 	providers  map[string]providers.Provider
 	validators map[string]*validators.Chain // by feature
 	gates      *gates
@@ -141,6 +142,9 @@ func (a *attempts) call(ctx context.Context, at *attempt) (s store.Settlement) {
 	a.chaos("after_body")
 	judged := a.judge(ctx, at, reply, err)
 	a.chaos("after_validate")
+	if u := reply.Usage; u != nil && at.member.Hint == nil { // a hint is not the task's
+		a.planner.Learn(at.member.Model, at.task, u.Prompt())
+	}
 	judged.took = finished.Sub(at.started)
 	a.gates.observe(ctx, at, judged, finished)
 	return a.closed(at, judged, finished)
