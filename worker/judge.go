@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/cascade"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/store"
@@ -173,7 +174,7 @@ func (a *attempts) priced(at *attempt, reply providers.Reply) (pricing.Cost, err
 		answered = at.model.ID
 	}
 	price, err := a.models.PriceOf(at.model, pricing.Query{
-		Model: answered, At: at.started, Mode: pricing.ModeSync,
+		Model: answered, At: at.started, Mode: planner.ModeOf(at.model),
 		ServiceTier: reply.ServiceTier, Speed: reply.Speed, Geo: reply.Geo,
 	})
 	if err != nil {
