@@ -231,6 +231,9 @@ func (r *completionsReader) check() *problem {
 
 // checkCache refuses lifetimes that the API does not have, and more breakpoints than it takes.
 func (r *completionsReader) checkCache(lifetimes ...time.Duration) *problem {
+	if !slices.Contains(lifetimes, r.cacheTTL) {
+		return invalidf("prompt_cache_options.ttl: not a lifetime of this API")
+	}
 	marked := 0
 	for _, b := range r.blocks {
 		if b.ttl == 0 {
@@ -241,10 +244,7 @@ func (r *completionsReader) checkCache(lifetimes ...time.Duration) *problem {
 			return invalidf("prompt_cache_breakpoint.ttl: not a lifetime of this API")
 		}
 	}
-	switch {
-	case !slices.Contains(lifetimes, r.cacheTTL):
-		return invalidf("prompt_cache_options.ttl: not a lifetime of this API")
-	case marked > maxBreakpoints:
+	if marked > maxBreakpoints {
 		return invalidf("prompt_cache_breakpoint: at most %d, found %d", maxBreakpoints, marked)
 	}
 	return nil
