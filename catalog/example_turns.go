@@ -11,8 +11,8 @@ func readExamples(o *object) []Example {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
-		o.r.addAt(n.Line, o.at("examples"), "is %s; it must be a list, such as [{input: Where is my parcel?, output: delivery}]",
-			kindOf(n))
+		o.r.addAt(n.Line, o.at("examples"),
+			"is %s; it must be a list, such as [{input: Where is my parcel?, output: delivery}]", kindOf(n))
 		return nil
 	}
 	if len(n.Content) > maxExamples {

@@ -168,8 +168,14 @@ func TestPrefixHash_PartsAreNotMixedUp(t *testing.T) {
 	t.Parallel()
 	example := func(in, out string) []catalog.Example { return []catalog.Example{{Input: in, Output: out}} }
 	features := []catalog.Feature{
-		{}, {System: "ab"}, {System: "a"}, {System: "a", Context: []string{"b"}}, {Context: []string{"ab"}},
-		{Context: []string{"a", "b"}}, {Examples: example("a", "b")}, {Examples: example("ab", "")},
+		{},
+		{System: "ab"},
+		{System: "a"},
+		{System: "a", Context: []string{"b"}},
+		{Context: []string{"ab"}},
+		{Context: []string{"a", "b"}},
+		{Examples: example("a", "b")},
+		{Examples: example("ab", "")},
 		{OutputSchema: []byte("ab")},
 	}
 	c := &catalog.Catalog{Features: map[string]catalog.Feature{}}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/uuid"
@@ -107,9 +108,7 @@ func TestViews_CacheUsage(t *testing.T) {
 		for _, name := range []string{"saved_usd", "premium_usd", "wasted_usd"} {
 			row[name] = "0.000000000000"
 		}
-		for name, value := range rest {
-			row[name] = value
-		}
+		maps.Copy(row, rest)
 		return row
 	}
 	want := []map[string]string{

@@ -32,7 +32,9 @@ func (s *setup) cacheWarnings() []string {
 }
 
 // byName says that a feature asks for caching by naming a lifetime.
-func byName(f catalog.Feature) bool { return f.Cache != catalog.CacheAuto && f.Cache != catalog.CacheNone }
+func byName(f catalog.Feature) bool {
+	return f.Cache != catalog.CacheAuto && f.Cache != catalog.CacheNone
+}
 
 // otherLifetimes looks for models that do not have the lifetime that a feature names.
 func (s *setup) otherLifetimes(f catalog.Feature) []string {

@@ -15,8 +15,10 @@ func TestPrepare_Cache(t *testing.T) {
 	t.Parallel()
 	const breakpoint = `"prompt_cache_breakpoint": {"mode": "explicit"}`
 	examples := []task.Message{
-		{Role: "user", Content: "in"}, {Role: "assistant", Content: "out"},
-		{Role: "user", Content: "in again"}, {Role: "assistant", Content: "out again"},
+		{Role: "user", Content: "in"},
+		{Role: "assistant", Content: "out"},
+		{Role: "user", Content: "in again"},
+		{Role: "assistant", Content: "out again"},
 	}
 	tests := []struct {
 		name         string

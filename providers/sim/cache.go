@@ -163,12 +163,12 @@ func (s *Server) markedUsage(q *question, m *model, prefixes []prefix, now time.
 
 // addWrite books what is written by its lifetime.
 func addWrite(u *task.Usage, ttl time.Duration, tokens int64) {
-	switch ttl {
-	case ttlLong:
+	switch {
+	case ttl == ttlLong:
 		u.CacheWrite1h += tokens
-	case ttlAuto:
+	case ttl == ttlAuto:
 		u.CacheWrite30m += tokens
-	case ttlHalfDay:
+	case ttl == ttlHalfDay:
 		u.CacheWrite12h += tokens
 	default:
 		u.CacheWrite5m += tokens

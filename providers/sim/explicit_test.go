@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -112,9 +113,7 @@ func TestEffort(t *testing.T) {
 	s := start(t, cfg)
 	reasoning := func(model string, setting object) int {
 		body := object{"model": model, "max_output_tokens": 5000, "input": "a"}
-		for name, value := range setting {
-			body[name] = value
-		}
+		maps.Copy(body, setting)
 		g := post(t, s.URL()+pathResponses, encode(t, body), nil)
 		return number(t, usageOf(t, g), "output_tokens_details.reasoning_tokens")
 	}
