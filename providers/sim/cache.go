@@ -163,16 +163,17 @@ func (s *Server) markedUsage(q *question, m *model, prefixes []prefix, now time.
 
 // addWrite books what is written by its lifetime.
 func addWrite(u *task.Usage, ttl time.Duration, tokens int64) {
-	switch {
-	case ttl == ttlLong:
-		u.CacheWrite1h += tokens
-	case ttl == ttlAuto:
-		u.CacheWrite30m += tokens
-	case ttl == ttlHalfDay:
-		u.CacheWrite12h += tokens
-	default:
-		u.CacheWrite5m += tokens
+	class := &u.CacheWrite5m
+	if ttl == ttlAuto {
+		class = &u.CacheWrite30m
 	}
+	if ttl == ttlLong {
+		class = &u.CacheWrite1h
+	}
+	if ttl == ttlHalfDay {
+		class = &u.CacheWrite12h
+	}
+	*class += tokens
 }
 
 // longestRead is the size of the longest prefix at hand that ends at a mark or a few blocks before one.
