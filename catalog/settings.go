@@ -106,14 +106,16 @@ func checkFeatureSettings(c *Catalog, f Feature, r *report) {
 			continue
 		}
 		if f.Effort != "" && !slices.Contains(Efforts(api), f.Effort) {
-			r.add(path+".effort", "is %q, but model %q is called over the API %s, which does not take it; set effort at the models instead",
+			r.add(path+".effort",
+				"is %q, but model %q is called over the API %s, which does not take it; set effort at the models instead",
 				f.Effort, name, api)
 		}
 		if f.Effort != "" && m.ThinkingTokens > 0 && api == APIGemini {
 			r.add(path+".effort", "is set, but model %q has thinking_tokens; the API %s takes one of them", name, api)
 		}
 		if m.ThinkingTokens >= f.MaxOutputTokens {
-			r.add(path+".max_output_tokens", "is %d, but model %q may think for %d tokens, which count towards it: nothing would be left for an answer",
+			r.add(path+".max_output_tokens",
+				"is %d, but model %q may think for %d tokens, which count towards it: nothing would be left for an answer",
 				f.MaxOutputTokens, name, m.ThinkingTokens)
 		}
 		if api == APIAnthropic && f.Temperature != nil && *f.Temperature > 1 {

@@ -30,14 +30,16 @@ func (m *Models) checkSettings() []error {
 			errs = append(errs, fmt.Errorf("models.%s.effort: %s refuses effort %q", name, model.ID, model.Effort))
 		}
 		if model.ThinkingTokens > 0 && traits.Refuses(refusedThinking) {
-			errs = append(errs, fmt.Errorf("models.%s.thinking_tokens: %s refuses a budget; set effort instead", name, model.ID))
+			errs = append(errs, fmt.Errorf("models.%s.thinking_tokens: %s refuses a budget; set effort instead",
+				name, model.ID))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.catalog.Features)) {
 		f := m.catalog.Features[name]
 		for _, used := range m.catalog.ModelsOf(f) {
 			if refusesEffort(m.Traits(used), f.Effort) {
-				errs = append(errs, fmt.Errorf("features.%s.effort: model %q (%s) refuses effort %q; set effort at the models instead",
+				errs = append(errs, fmt.Errorf(
+					"features.%s.effort: model %q (%s) refuses effort %q; set effort at the models instead",
 					name, used, m.catalog.Models[used].ID, f.Effort))
 			}
 		}
@@ -52,7 +54,8 @@ func (m *Models) Warnings() []string {
 		f := m.catalog.Features[name]
 		for _, used := range m.catalog.ModelsOf(f) {
 			if f.Temperature != nil && m.TemperatureFor(f, used) == nil {
-				out = append(out, fmt.Sprintf("features.%s.temperature: is not sent to model %q, %s", name, used, m.noTemperature(used)))
+				out = append(out, fmt.Sprintf("features.%s.temperature: is not sent to model %q, %s",
+					name, used, m.noTemperature(used)))
 			}
 		}
 	}

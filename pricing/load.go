@@ -175,7 +175,8 @@ func (m *model) readTraits(o *object) {
 		m.traits.JSONSchema = caps.flag("json_schema")
 		for i, n := range caps.texts("refuses") {
 			if !slices.Contains(settings(), n.Value) {
-				caps.bad(n, fmt.Sprintf("refuses[%d]", i), "is %s; it must be one of %s", shown(n), strings.Join(settings(), ", "))
+				caps.bad(n, fmt.Sprintf("refuses[%d]", i), "is %s; it must be one of %s", shown(n),
+					strings.Join(settings(), ", "))
 				continue
 			}
 			m.traits.Refused = append(m.traits.Refused, n.Value)

@@ -51,13 +51,14 @@ func (s *setup) otherLifetimes(f catalog.Feature) []string {
 		nearest, ok := worker.Nearest(f.Cache, worker.Lifetimes(api, price))
 		switch {
 		case ok && nearest != providers.Cache(f.Cache):
-			out = append(out, fmt.Sprintf("features.%s.cache: model %q takes %s for %s, which it does not have", f.Name, name, nearest, f.Cache))
+			out = append(out, fmt.Sprintf("features.%s.cache: model %q takes %s for %s, which it does not have",
+				f.Name, name, nearest, f.Cache))
 		case !ok && len(providers.Lifetimes(api)) == 0:
-			out = append(out, fmt.Sprintf("features.%s.cache: the cache of model %q takes no lifetime, so %s changes nothing there: "+
-				"the provider keeps what it keeps", f.Name, name, f.Cache))
+			out = append(out, fmt.Sprintf("features.%s.cache: the cache of model %q takes no lifetime, so %s changes nothing "+
+				"there: the provider keeps what it keeps", f.Name, name, f.Cache))
 		case !ok:
-			out = append(out, fmt.Sprintf("features.%s.cache: the price of model %q has no rate for cache writes, so %s changes nothing there",
-				f.Name, name, f.Cache))
+			out = append(out, fmt.Sprintf("features.%s.cache: the price of model %q has no rate for cache writes, so %s changes "+
+				"nothing there", f.Name, name, f.Cache))
 		}
 	}
 	return out
