@@ -68,6 +68,8 @@ const (
 	minRetention    = time.Hour
 	maxRetention    = 3650 * day
 	maxWeight       = 1000
+	maxTemperature  = 2
+	minThinking     = 128 // the least that any API takes
 	maxChars        = 100_000_000
 	maxTools        = 1000
 	maxMessages     = 10_000

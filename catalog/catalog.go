@@ -116,6 +116,13 @@ type Model struct {
 	Sideways []string
 	// JSONSchema overrides whether the model takes a schema for structured output; nil takes the price book's flag.
 	JSONSchema *bool
+	// Effort is how hard the model is to think, one of the words of its API; empty says nothing.
+	Effort string
+	// ThinkingTokens is a budget for thinking at models that take a number; 0 says nothing.
+	ThinkingTokens int
+	// ServiceTier is the tier that is asked for, one of the words of its API; empty says nothing. The tier that the reply
+	// names decides the price.
+	ServiceTier string
 }
 
 // Success says what makes a task of a feature useful.
@@ -148,7 +155,7 @@ const (
 	AwayWait     Away = "wait"     // wait for the model
 )
 
-// Cache says for how long a provider is to keep a feature's stable prefix: its tools, system prompt and context.
+// Cache says for how long a provider is to keep a feature's stable prefix: its tools, system prompt, context and examples.
 type Cache string
 
 // The cache policies.
@@ -156,8 +163,16 @@ const (
 	CacheAuto Cache = "auto" // as the model has it: five minutes where a prefix has to be marked
 	CacheNone Cache = "none" // nothing is written, and no write is paid
 	Cache5m   Cache = "5m"
+	Cache30m  Cache = "30m"
 	Cache1h   Cache = "1h"
+	Cache12h  Cache = "12h"
 )
+
+// Example is an input with the answer that is wanted for it.
+type Example struct {
+	Input  string
+	Output string
+}
 
 // Feature is one cost centre.
 type Feature struct {
@@ -166,6 +181,8 @@ type Feature struct {
 	System string
 	// Context is stable text that precedes every input.
 	Context []string
+	// Examples are shown to the model as turns of a conversation, after the context and before every input.
+	Examples []Example
 	// OutputSchema is the JSON Schema of the answer in canonical form, its keys sorted; a json_schema validator for it is
 	// implied. Nil means plain text.
 	OutputSchema json.RawMessage
@@ -191,9 +208,13 @@ type Feature struct {
 	Retention time.Duration
 	// RepairHint gives the next model the validator's complaint. Default false.
 	RepairHint bool
-	// Cache is the policy of prompt caching. Default auto. A model without a rate for such writes is not asked for any, and
-	// takes 1h for 5m where it has no hour.
+	// Cache is the policy of prompt caching. Default auto. A model that does not have the lifetime takes the next shorter one
+	// that it has, or else its shortest; one without a rate for writes is not asked for any.
 	Cache Cache
+	// Effort overrides the effort of every model of the feature's cascade; empty keeps the models'.
+	Effort string
+	// Temperature is sent to the models that take one; nil says nothing.
+	Temperature *float64
 	// Refusal is what follows a refusal. Default escalate.
 	Refusal Policy
 	// WhenAway is what follows while a model is away. Default sideways.

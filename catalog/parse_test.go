@@ -235,7 +235,7 @@ func TestParse_EveryKey(t *testing.T) {
 	require.NoError(t, err)
 
 	yes, no := true, false
-	cost := task.USD / 4
+	cost, temperature := task.USD/4, 0.5
 	require.Equal(t, map[string]catalog.Provider{
 		"local": {
 			Name: "local", API: "openai", BaseURL: "http://127.0.0.1:8080/v1", KeyEnv: "LOCAL_KEY", Prices: "house", ConnectTimeout: time.Second,
@@ -246,22 +246,28 @@ func TestParse_EveryKey(t *testing.T) {
 			},
 			Dialect: catalog.DialectAzure, APIVersion: "2026-10-01-preview", HeadersEnv: map[string]string{"X-Team": "TEAM_TOKEN"},
 		},
+		"gem": {
+			Name: "gem", API: "gemini", Prices: "google", ConnectTimeout: 10 * time.Second, Timeout: 120 * time.Second,
+			IdleTimeout: 60 * time.Second, Concurrency: 32, MaxBodyBytes: 8 << 20, RateLimits: map[string]catalog.RateLimit{},
+		},
 	}, c.Providers)
 	require.Equal(t, map[string]catalog.Model{
 		"a": {Name: "a", Provider: "local", ID: "vendor/a:1", PriceModel: "a-1", Tier: catalog.Mini, MaxInput: 32_000, MaxOutput: 4000, Sideways: []string{"b"}, JSONSchema: &no},
-		"b": {Name: "b", Provider: "local", ID: "2024-01-01", Tier: catalog.Mini, JSONSchema: &yes},
+		"b": {Name: "b", Provider: "local", ID: "2024-01-01", Tier: catalog.Mini, JSONSchema: &yes, Effort: "low", ServiceTier: catalog.TierFlex},
+		"c": {Name: "c", Provider: "gem", ID: "c", Tier: catalog.Mid, ThinkingTokens: 128},
 	}, c.Models)
 	require.Equal(t, map[task.Class][]string{task.L1: {"a"}, task.L3: {"b"}}, c.Cascades)
 	require.Equal(t, map[string]catalog.Feature{
 		"f_1": {
 			Name: "f_1", System: "Be brief.", Context: []string{"one", "two"}, Class: task.L3, Cascade: []string{"a", "b"}, Lane: task.LaneBatch,
+			Examples: []catalog.Example{{Input: "in", Output: "out"}}, Effort: "high", Temperature: &temperature,
 			OutputSchema: json.RawMessage(`{"a":{"pattern":"<b>"},"b":[1,2.5,10000000000000000000000,0,true,null,"x"]}`),
 			Validators: []catalog.Validator{
 				{Type: "enum", Params: json.RawMessage(`{"case_fold":true,"values":["x","yes"]}`)},
 				{Type: "not_empty", Params: json.RawMessage(`{}`)},
 			},
 			MaxOutputTokens: 77, MaxAttempts: 3, MaxCost: &cost, Success: catalog.SuccessOutcome, FailureCost: 3 * task.USD,
-			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, Cache: catalog.Cache1h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
+			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, Cache: catalog.Cache12h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
 		},
 	}, c.Features)
 	require.Equal(t, catalog.Classifier{Default: task.L1, InJobs: true, Rules: []catalog.Rule{{

@@ -164,7 +164,7 @@ func (p *Planner) Learn(model string, t *task.Task, counted int64) {
 	if counted <= 0 || bytes > mostCounted || !p.Factors.wants(model, t.Feature) {
 		return
 	}
-	known := p.prefixes[t.Feature].Plus(tokens.Exactly(int64(len(texts)) * framing))
+	known := p.prefixes[t.Feature].size.Plus(tokens.Exactly(int64(len(texts)) * framing))
 	neutral := p.counter.Narrow(known, texts, func(tokens.Size) bool { return false }).About
 	if neutral > 0 {
 		p.Factors.observe(model, t.Feature, t.CallPath, float64(counted)/float64(neutral))

@@ -46,8 +46,8 @@ func (m *Models) fact(name string, model catalog.Model) cascade.Model {
 	return fact
 }
 
-// Check says which models that the cascades use have no price in force: weir refuses to start with one, because an
-// unpriced call is a hole in the ledger.
+// Check says which models that the cascades use have no price in force, in the tier that is asked for, and which settings
+// a model would refuse. weir refuses to start with one: an unpriced call is a hole in the ledger, a refused one a failure.
 func (m *Models) Check() []error {
 	var errs []error
 	for _, name := range m.catalog.UsedModels() {
@@ -57,7 +57,7 @@ func (m *Models) Check() []error {
 				m.priceProvider(model), model.PricedAs(), err))
 		}
 	}
-	return errs
+	return append(errs, m.checkSettings()...)
 }
 
 // Price is the price at an instant of a model called as weir calls it.
@@ -66,7 +66,26 @@ func (m *Models) Price(name string, at time.Time) (pricing.Price, error) {
 	if !ok {
 		return pricing.Price{}, fmt.Errorf("model %q: %w", name, pricing.ErrUnpriced)
 	}
-	return m.book.Price(pricing.Query{Provider: m.priceProvider(model), Model: model.PricedAs(), At: at})
+	return m.book.Price(pricing.Query{
+		Provider: m.priceProvider(model), Model: model.PricedAs(), At: at, Mode: ModeOf(model), ServiceTier: dearerTier(model),
+	})
+}
+
+// ModeOf is how a model is called: flex where that tier is asked for, else synchronously.
+func ModeOf(model catalog.Model) pricing.Mode {
+	if model.ServiceTier == catalog.TierFlex {
+		return pricing.ModeFlex
+	}
+	return pricing.ModeSync
+}
+
+// dearerTier is the tier that is reckoned with before a call. Flex is left to the mode: its call may come to the standard
+// price, which an upper bound has to allow for.
+func dearerTier(model catalog.Model) string {
+	if model.ServiceTier == catalog.TierPriority {
+		return model.ServiceTier
+	}
+	return ""
 }
 
 // PriceOf is the price of a call of a model that the catalog defines: the query names the model that answered, the

@@ -45,7 +45,8 @@ type Planner struct {
 	Config
 
 	counter  *tokens.Counter
-	prefixes map[string]tokens.Size // by feature
+	prefixes map[string]prefix // by feature
+	tools    toolCounts
 }
 
 // New makes a planner. It counts the tokens of the features' texts, which takes some 0.1 s.
@@ -88,11 +89,12 @@ func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutpu
 	}
 	first := plan.Stages[0].Model
 	stored := p.stored(plan)
+	prefixHash, prefixTokens := p.prefixOf(t)
 	return Planned{Plan: stored, Classified: store.Classified{
 		TaskID: id, Class: decision.Class, Source: source(decision), Confidence: decision.Confidence,
 		PlanID: stored.ID, Model: first,
 		ExpectedCost: p.Models.ExpectedNeutral(first, prompt.Tokens, prompt.MaxOutput),
-		PromptTokens: prompt.Tokens, MaxOutput: output,
+		PromptTokens: prompt.Tokens, MaxOutput: output, PrefixHash: prefixHash, PrefixTokens: prefixTokens,
 	}}, nil
 }
 

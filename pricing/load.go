@@ -173,6 +173,15 @@ func (m *model) readTraits(o *object) {
 	}
 	if caps := o.object("caps"); caps != nil {
 		m.traits.JSONSchema = caps.flag("json_schema")
+		for i, n := range caps.texts("refuses") {
+			if !slices.Contains(settings(), n.Value) {
+				caps.bad(n, fmt.Sprintf("refuses[%d]", i), "is %s; it must be one of %s", shown(n),
+					strings.Join(settings(), ", "))
+				continue
+			}
+			m.traits.Refused = append(m.traits.Refused, n.Value)
+		}
+		slices.Sort(m.traits.Refused)
 		caps.close()
 	}
 	tokenizer := o.object("tokenizer")

@@ -67,6 +67,7 @@ func TestLoad_Mistakes(t *testing.T) {
 		{"WindowNegative", replace("window: 5000", "window: -1"), `small.limits.window is "-1"; it must be a whole number of tokens`},
 		{"FactorMissing", replace(`    tokenizer: {o200k_factor: "1.5"}`, ""), "small.tokenizer is missing"},
 		{"FactorZero", replace(`"1.5"`, `"0"`), `small.tokenizer.o200k_factor is "0"; write a decimal in quotes`},
+		{"RefusalUnknown", replace("    tokenizer:", "    caps: {refuses: [haste]}\n    tokenizer:"), `small.caps.refuses[0] is "haste"; it must be one of temperature, thinking_tokens, effort`},
 		{"FlagNoFlag", replace("schema: 1", "schema: 1\nusage: {input_includes_cached: maybe}"), `usage.input_includes_cached is "maybe"; it must be true or false`},
 		{"FromNoDate", replace("from: 2026-01-01", "from: soon"), `acme.yaml:12: small.prices[0].from is "soon"; write a date such as 2026-10-07`},
 		{"FromNotUTC", replace("from: 2026-01-01", "from: 2026-01-01T00:00:00+02:00"), `small.prices[0].from is "2026-01-01T00:00:00+02:00"; write a date`},

@@ -4,6 +4,7 @@ package pricing
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/weirhq/weir/task"
@@ -65,4 +66,18 @@ type Traits struct {
 	InputIncludesCached bool
 	// OutputIncludesReasoning says the same of its output tokens and those of reasoning.
 	OutputIncludesReasoning bool
+	// Refused are settings that the model answers with an error, sorted: temperature, effort (all of it), effort_none and
+	// so on for single words, thinking_tokens. What is not named is taken, or not known.
+	Refused []string
+}
+
+// Refuses says that the model is known to refuse a setting.
+func (t Traits) Refuses(setting string) bool { return slices.Contains(t.Refused, setting) }
+
+// settings are the settings that a model can refuse.
+func settings() []string {
+	return []string{
+		"temperature", "thinking_tokens", "effort", "effort_none", "effort_minimal", "effort_low", "effort_medium",
+		"effort_high", "effort_xhigh", "effort_max",
+	}
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/planner"
-	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
@@ -66,7 +66,7 @@ type attempt struct {
 // failed before there was an attempt, so that the member is still the bundle's. called is told when the call is over, and
 // whether it brought a metered answer: the settlement's wait for its commit needs no room among the provider's calls.
 func (a *attempts) make(
-	ctx context.Context, bundle uuid.UUID, m *store.Member, cache providers.Cache, pass *pass, called func(answered bool),
+	ctx context.Context, bundle uuid.UUID, m *store.Member, cache caching, pass *pass, called func(answered bool),
 ) (made bool) {
 	defer pass.cancel() // where no call is made
 	var open *attempt   // its intent may be in the ledger
@@ -150,17 +150,18 @@ func (a *attempts) call(ctx context.Context, at *attempt) (s store.Settlement) {
 	return a.closed(at, judged, finished)
 }
 
-// cacheOf is what the calls of a bundle ask of the provider's prompt cache; warm says that it has their prefix already.
-func (a *attempts) cacheOf(m *store.Member, members int, warm bool) providers.Cache {
+// cachingOf is what the calls of a bundle ask of the provider's prompt cache; warm says that it has their prefix already.
+func (a *attempts) cachingOf(m *store.Member, members int, warm func(providers.Cache) bool) caching {
 	price, err := a.models.Price(m.Model, a.now())
 	if err != nil { // every member is told so
-		return providers.CacheUnasked
+		return caching{}
 	}
-	return cacheOf(a.catalog.Features[m.Feature], price, a.models.Traits(m.Model), members, warm)
+	lifetimes := Lifetimes(a.catalog.Providers[a.catalog.Models[m.Model].Provider].API, price)
+	return cachingOf(a.catalog.Features[m.Feature], price, a.models.Traits(m.Model), lifetimes, members, warm)
 }
 
 // prepare decodes the task and encodes its call. It gives an ending instead when no call can be made.
-func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache providers.Cache) (*attempt, *store.Ending) {
+func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache caching) (*attempt, *store.Ending) {
 	at := &attempt{id: newID(), bundle: bundle, member: m, model: a.catalog.Models[m.Model], started: a.now()}
 	fail := func(status task.Status, reason string) (*attempt, *store.Ending) {
 		return nil, &store.Ending{
@@ -183,7 +184,9 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache providers.Ca
 		return fail(task.Failed, "the stored plan cannot be read")
 	}
 	call := newCall(at.id, at.task, feature, at.model.ID, m.MaxOutput, deref(m.Hint))
-	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cacheWith(at.task.Tools, feature, cache)
+	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cache.with(at.task.Tools)
+	call.CacheKey = cacheKey(a.planner.PrefixHash(m.Feature, at.task.Tools))
+	a.set(&call, at)
 	if at.request, err = a.providers[at.model.Provider].Prepare(labelled(call, m)); err != nil {
 		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
 	}
@@ -199,6 +202,18 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache providers.Ca
 	return at, nil
 }
 
+// set says how the model is to work, in the words that it takes.
+func (a *attempts) set(call *providers.Call, at *attempt) {
+	name := at.member.Model
+	call.Effort, call.Temperature = a.models.EffortFor(at.feature, name), a.models.TemperatureFor(at.feature, name)
+	call.ThinkingTokens = a.models.ThinkingFor(name, call.MaxOutputTokens)
+	call.ServiceTier = at.model.ServiceTier
+	call.Timeout = a.catalog.CallTimeout(at.feature, at.model)
+}
+
+// cacheKey is the same for all calls with a stable prefix, whichever task they are of.
+func cacheKey(prefix uuid.UUID) string { return "weir-" + hex.EncodeToString(prefix[:]) }
+
 func overCost(m *store.Member, bound *task.Pico) string {
 	if bound == nil {
 		return "the next call has no price in force, so the task's cost ceiling cannot be kept"
@@ -211,7 +226,7 @@ func overCost(m *store.Member, bound *task.Pico) string {
 func (at *attempt) intent(owner uuid.UUID, configHash string) store.Intent {
 	return store.Intent{
 		TaskID: at.member.TaskID, BundleID: at.bundle, AttemptID: at.id, Owner: owner, Stage: at.member.Stage,
-		Provider: at.model.Provider, Model: at.member.Model, ModelAsked: at.model.ID, Mode: string(pricing.ModeSync),
+		Provider: at.model.Provider, Model: at.member.Model, ModelAsked: at.model.ID, Mode: string(planner.ModeOf(at.model)),
 		Bound: at.bound, ConfigHash: configHash, StartedAt: at.started,
 	}
 }

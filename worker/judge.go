@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/cascade"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/store"
@@ -170,7 +171,7 @@ func (a *attempts) cost(at *attempt, e *ended) (*task.Pico, string) {
 // does not know has no price: another model's would be a guess.
 func (a *attempts) priced(at *attempt, reply providers.Reply) (pricing.Cost, error) {
 	price, err := a.models.PriceOf(at.model, pricing.Query{
-		Model: reply.Model, At: at.started, Mode: pricing.ModeSync,
+		Model: reply.Model, At: at.started, Mode: planner.ModeOf(at.model),
 		ServiceTier: reply.ServiceTier, Speed: reply.Speed, Geo: reply.Geo,
 	})
 	if err != nil {

@@ -10,11 +10,14 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// Prepare encodes the call with its stable part first: tools, system and context, then the messages. Every error wraps
-// providers.ErrCall.
+// Prepare encodes the call with its stable part first: tools, system, context and examples, then the messages. Every error
+// wraps providers.ErrCall.
 func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err := call.Check(); err != nil {
 		return providers.Request{}, err
+	}
+	if !p.dialect.ownCache {
+		call.Cache, call.CacheKey = providers.CacheUnasked, ""
 	}
 	prefix, err := p.prefixes.Of(call, stable)
 	if err != nil {
@@ -38,10 +41,12 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if p.dialect.routing != nil {
 		body = append(body, p.dialect.routing(&call)...)
 	}
-	if call.Cache == providers.CacheNone && p.dialect.ownCache { // the explicit mode without a mark writes nothing
-		body = append(body, `,"prompt_cache_options":{"mode":"explicit"}`...)
+	body = AppendCacheOptions(body, call, providers.Cache30m)
+	if call.Effort != "" {
+		body = append(body, `,"reasoning_effort":`...)
+		body = httpcall.AppendString(body, call.Effort)
 	}
-	body = append(body, '}')
+	body = append(httpcall.AppendSettings(body, call), '}')
 	return p.address(&call, body)
 }
 
@@ -95,8 +100,23 @@ func stable(call providers.Call) ([]byte, error) {
 		dst = append(dst, `}}`...)
 	}
 	dst = append(dst, `,"messages":[`...)
-	if system := SystemText(call.System, call.Context); system != "" {
+	end := MarkOf(call, providers.Cache30m)
+	if end == EndSystem {
+		dst = AppendMarked(append(dst, `{"role":"system",`...), "text", SystemParts(call)...)
+		dst = append(dst, '}')
+	} else if system := SystemText(call.System, call.Context); system != "" {
 		dst = appendMessage(dst, "system", system)
+	}
+	for i, m := range call.Examples {
+		if dst[len(dst)-1] == '}' {
+			dst = append(dst, ',')
+		}
+		if end == EndExamples && i == len(call.Examples)-1 {
+			dst = AppendMarked(append(dst, `{"role":"assistant",`...), "text", m.Content)
+			dst = append(dst, '}')
+			continue
+		}
+		dst = appendMessage(dst, m.Role, m.Content)
 	}
 	return dst, nil
 }

@@ -138,6 +138,9 @@ func (e *apiError) class(status int) task.FailureClass {
 	if status < http.StatusBadRequest { // an error inside an answer of status 200
 		status = e.Status
 	}
+	if e.noFlexRoom(status) {
+		return task.FailSlowDown
+	}
 	if class, ok := codeClass(e.Code); ok {
 		return class
 	}
@@ -154,6 +157,13 @@ func (e *apiError) class(status int) task.FailureClass {
 		return task.FailServer
 	}
 	return httpcall.Class(status)
+}
+
+// noFlexRoom is flex processing without capacity: it is not billed and says nothing of the provider's health, so the task
+// waits and no attempt is used up.
+func (e *apiError) noFlexRoom(status int) bool {
+	return status == http.StatusTooManyRequests &&
+		(e.Code == "resource_unavailable" || httpcall.Mentions(e.Message, "resource unavailable", "resources unavailable"))
 }
 
 func codeClass(code string) (task.FailureClass, bool) {
@@ -189,8 +199,6 @@ func (e *apiError) wordsClass(status int) (task.FailureClass, bool) {
 		case httpcall.Mentions(e.Message, "exceeded your current quota", "billing details",
 			"used all available credits", "spending limit", "budget has been exceeded"):
 			return task.FailQuota, true
-		case httpcall.Mentions(e.Message, "resource unavailable", "resources unavailable"):
-			return task.FailOverloaded, true // flex processing without capacity
 		}
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
 		if httpcall.Mentions(e.Message, "maximum context length", "context window", "context length", "context size",

@@ -1,6 +1,6 @@
 // Package openai speaks OpenAI's Chat Completions API and what others made of it: OpenRouter, LiteLLM, vLLM, Ollama and
-// many more take the same requests at another base URL, in a dialect each. One POST is one attempt, without streaming, sampling
-// parameters or forced tools.
+// many more take the same requests at another base URL, in a dialect each. One POST is one attempt, without streaming or
+// forced tools.
 package openai
 
 import (

@@ -123,7 +123,17 @@ func calls() map[string]providers.Call {
 	markedTools.System, markedTools.Cache = "", providers.Cache5m
 	uncached := schema
 	uncached.Cache = providers.CacheNone
+	shown, settings := schema, schema
+	shown.StableContext, shown.Cache, shown.CacheKey = 2, providers.Cache30m, "weir-key"
+	halfDay, hour := shown, shown
+	halfDay.Cache, halfDay.CacheKey = providers.Cache12h, ""
+	shown.Examples = []task.Message{user("In."), {Role: "assistant", Content: "Out."}, user("In again."), {Role: "assistant", Content: "Out again."}}
+	hour.Examples, hour.Cache = shown.Examples, providers.Cache1h
+	settings.Effort, settings.Temperature, settings.ServiceTier = "low", new(0.25), "flex"
+	budget := plain
+	budget.ThinkingTokens = 2048
 	return map[string]providers.Call{
+		"Shown": shown, "ShownForAnHour": hour, "HalfADay": halfDay, "Settings": settings, "Budget": budget,
 		"Uncached": uncached,
 		"Plain":    plain, "Full": full, "Tools": tools, "Schema": schema, "Marked": marked, "MarkedTools": markedTools,
 	}

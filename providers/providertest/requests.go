@@ -182,6 +182,7 @@ func (s Suite) testPrepare(t *testing.T) {
 		require.Equal(t, call().AttemptID, first.AttemptID)
 	})
 	t.Run("StablePartComesFirst", func(t *testing.T) { t.Parallel(); s.testPrefix(t, p) })
+	t.Run("ExamplesEndTheStablePart", func(t *testing.T) { t.Parallel(); s.testExamples(t, p) })
 	t.Run("StablePartIsNotMixedUp", func(t *testing.T) { t.Parallel(); s.testDistinct(t, p) })
 	t.Run("CallerMayReuseItsBytes", func(t *testing.T) {
 		t.Parallel()
@@ -224,6 +225,44 @@ func (s Suite) testPrefix(t *testing.T, p providers.Provider) {
 	require.Contains(t, string(prefix), string(a.Schema), "the schema is sent as it is")
 }
 
+// testExamples looks for them behind the context and before the first turn, however the prefix's end is marked.
+func (s Suite) testExamples(t *testing.T, p providers.Provider) {
+	t.Helper()
+	for _, cache := range []providers.Cache{
+		providers.CacheUnasked, providers.CacheNone, providers.Cache5m, providers.Cache30m, providers.Cache1h, providers.Cache12h,
+	} {
+		a := withExamples(call())
+		a.Cache, a.CacheKey = cache, "key"
+		b := a
+		a.Messages = []task.Message{{Role: "user", Content: "@first"}}
+		b.Messages = []task.Message{{Role: "user", Content: "#second"}, {Role: "assistant", Content: "x"}, a.Messages[0]}
+		b.MaxOutputTokens = 4096
+		bodyA, bodyB := prepare(t, p, a).Body, prepare(t, p, b).Body
+		require.True(t, json.Valid(bodyA), string(bodyA))
+		prefix, _, found := bytes.Cut(bodyA, []byte("@first"))
+		require.True(t, found)
+		require.True(t, bytes.HasPrefix(bodyB, prefix), "%s\n%s", bodyA, bodyB)
+		at := 0
+		for _, part := range []string{a.Tools[0].Name, a.System, a.Context[0], "The first example", "shipping!", "The second", "billing!"} {
+			i := bytes.Index(prefix[at:], []byte(part))
+			require.GreaterOrEqual(t, i, 0, "%q is missing or out of order in %s", part, prefix)
+			at += i + len(part)
+		}
+	}
+}
+
+// withExamples makes all of a call's context the feature's and adds two examples.
+func withExamples(c providers.Call) providers.Call {
+	c.StableContext = len(c.Context)
+	c.Examples = []task.Message{
+		{Role: "user", Content: "The first example"},
+		{Role: "assistant", Content: "shipping!"},
+		{Role: "user", Content: "The second"},
+		{Role: "assistant", Content: "billing!"},
+	}
+	return c
+}
+
 func (s Suite) testDistinct(t *testing.T, p providers.Provider) {
 	t.Helper()
 	seen := map[string]int{}
@@ -240,6 +279,14 @@ func (s Suite) testDistinct(t *testing.T, p providers.Provider) {
 		func(c *providers.Call) { c.Schema = []byte(`{"type":"object"}`) },
 		func(c *providers.Call) { c.Messages = c.Messages[2:] },
 		func(c *providers.Call) { c.MaxOutputTokens++ },
+		func(c *providers.Call) { *c = withExamples(*c) },
+		func(c *providers.Call) { *c = withExamples(*c); c.Examples = c.Examples[:2] },
+		func(c *providers.Call) { *c = withExamples(*c); c.Examples[1].Content = "other" },
+		func(c *providers.Call) { c.Effort = "low" },
+		func(c *providers.Call) { c.Effort = "high" },
+		func(c *providers.Call) { c.Temperature = new(0.0) },
+		func(c *providers.Call) { c.Temperature = new(0.25) },
+		func(c *providers.Call) { c.ServiceTier = "flex" },
 	}
 	for range 2 { // encoded, then from memory
 		for i, change := range changes {
@@ -268,6 +315,10 @@ func (s Suite) testMistakes(t *testing.T, p providers.Provider) {
 		func(c *providers.Call) { c.Tools[0].Parameters = []byte(`{"type":`) },
 		func(c *providers.Call) { c.Schema = []byte(`[]`) },
 		func(c *providers.Call) { c.Schema = []byte(`{}}`) },
+		func(c *providers.Call) { c.Cache = "2h" },
+		func(c *providers.Call) { *c = withExamples(*c); c.StableContext = 1 },
+		func(c *providers.Call) { *c = withExamples(*c); c.Examples = c.Examples[:1] },
+		func(c *providers.Call) { *c = withExamples(*c); c.Examples[0].Role = "assistant" },
 	} {
 		c := call()
 		change(&c)

@@ -112,6 +112,10 @@ func (c *call) allowed() *problem {
 		return invalidf("stream: the simulator does not stream")
 	case m.Strict && q.sampled:
 		return invalidf("temperature, top_p and top_k are not supported by %s", m.id)
+	case m.Strict && q.thinking > 0:
+		return invalidf("thinking: %s takes no budget", m.id)
+	case m.AlwaysThinks && q.effort == "none":
+		return invalidf("reasoning effort: none is not supported by %s", m.id)
 	case m.Strict && q.forced:
 		return invalidf("tool_choice: %s does not support forced tool use", m.id)
 	case m.Strict && q.prefilled:
@@ -168,6 +172,12 @@ func (c *call) work(ctx context.Context, fault Fault) {
 	if problem != nil {
 		c.refuse(problem, OutcomeRefused)
 		return
+	}
+	if fault == FaultStandard {
+		done.reply.tier = ""
+	}
+	if c.wire.name() == (completions{}).name() {
+		c.entry.Tier = tierOf(done.reply.tier)
 	}
 	c.entry.Usage, c.entry.Played = done.reply.usage, done.reply.answer.played
 	c.entry.Began, c.entry.Outcome = c.entry.At, OutcomePending

@@ -50,6 +50,8 @@ type Entry struct {
 	// Finished is when the request was over; zero while it is not.
 	Finished time.Time `json:"finished,omitzero"`
 	Outcome  Outcome   `json:"outcome"`
+	// Tier is the service tier that the answer names, empty for APIs whose tiers are not simulated.
+	Tier string `json:"tier,omitempty"`
 	// Fault is what met the request.
 	Fault Fault `json:"fault,omitempty"`
 	// Played is what the model did with the task.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,7 +31,10 @@ func (c completions) parse(body []byte, header http.Header) (*question, *problem
 		r.model = c.deployment // whatever the body says
 	}
 	r.headers(header)
-	return r.question, r.check()
+	if problem := r.check(); problem != nil {
+		return r.question, problem
+	}
+	return r.question, r.checkCache(ttlAuto)
 }
 
 // completionsReader reads one request.
@@ -41,8 +45,19 @@ type completionsReader struct {
 }
 
 func (r *completionsReader) read() error {
-	err := r.readInto(&r.scanner, r.field)
+	return r.readWith(r.field)
+}
+
+// readWith reads a body and settles what its fields say together.
+func (r *completionsReader) readWith(field func(name []byte) error) error {
+	err := r.readInto(&r.scanner, field)
 	r.maxTokens = orDefault(r.maxTokens, defaultMaxTokens)
+	r.cacheTTL = orDefault(r.cacheTTL, ttlAuto)
+	for i := range r.blocks {
+		if r.blocks[i].ttl == ttlOfRequest {
+			r.blocks[i].ttl = r.cacheTTL
+		}
+	}
 	return err
 }
 
@@ -63,7 +78,11 @@ func (r *completionsReader) field(name []byte) error {
 	case "metadata":
 		return r.metadata(&r.scanner)
 	case "prompt_cache_options":
-		return r.find("mode", r.cacheMode)
+		return r.object(r.cacheOption)
+	case "prompt_cache_key":
+		return r.textInto(&r.cacheKey)
+	case "reasoning_effort":
+		return r.textInto(&r.effort)
 	case "service_tier":
 		return r.textInto(&r.tier)
 	case "n":
@@ -83,10 +102,33 @@ func (r *completionsReader) outputSchema() error {
 	return err
 }
 
-// cacheMode reads prompt_cache_options.mode. Explicit breakpoints are not simulated, so that mode caches nothing.
-func (r *completionsReader) cacheMode() error {
-	mode, err := r.text()
-	r.uncached = mode == "explicit"
+// ttlOfRequest is the lifetime of a breakpoint until the request's own is known.
+const ttlOfRequest = time.Duration(-1)
+
+func (r *completionsReader) cacheOption(name []byte) error {
+	switch string(name) {
+	case "mode":
+		mode, err := r.text()
+		r.explicit = mode == "explicit"
+		return err
+	case "ttl":
+		return r.ttlInto(&r.cacheTTL)
+	default:
+		return r.skip()
+	}
+}
+
+// ttlInto reads a lifetime; one that the API does not have becomes an hour, which check refuses.
+func (r *completionsReader) ttlInto(ttl *time.Duration) error {
+	text, err := r.text()
+	switch text {
+	case "30m":
+		*ttl = ttlAuto
+	case "12h":
+		*ttl = ttlHalfDay
+	default:
+		*ttl = ttlLong
+	}
 	return err
 }
 
@@ -102,43 +144,59 @@ func (r *completionsReader) choice() error {
 }
 
 func (r *completionsReader) turn() error {
-	var b block
+	var role string
+	var blocks []block
 	err := r.object(func(name []byte) error {
 		var err error
 		switch string(name) {
 		case "role":
-			b.role, err = r.text()
+			role, err = r.text()
 		case "content":
-			b.text, err = r.content()
+			blocks, err = r.content()
 		default:
 			err = r.skip()
 		}
 		return err
 	})
-	if b.role == roleSystem || b.role == "developer" {
-		b.role = roleSystem
-		r.system = append(r.system, b)
+	if role == "developer" {
+		role = roleSystem
+	}
+	for i := range blocks {
+		blocks[i].role = role
+	}
+	if role == roleSystem {
+		r.system = append(r.system, blocks...)
 		return err
 	}
-	r.message([]block{b})
+	r.message(blocks)
 	return err
 }
 
-// content reads a text or a list of parts.
-func (r *completionsReader) content() (string, error) {
+// content reads a text or a list of parts, each of which may be a breakpoint.
+func (r *completionsReader) content() ([]block, error) {
 	r.space()
 	if r.peek() != '[' {
-		return r.text()
+		text, err := r.text()
+		return []block{{text: text}}, err
 	}
-	var text []byte
+	var blocks []block
 	err := r.array(func() error {
-		return r.find("text", func() error {
-			part, err := r.text()
-			text = append(text, part...)
-			return err
+		var b block
+		err := r.object(func(name []byte) error {
+			switch string(name) {
+			case "text":
+				return r.textInto(&b.text)
+			case "prompt_cache_breakpoint":
+				b.ttl = ttlOfRequest
+				return r.find("ttl", func() error { return r.ttlInto(&b.ttl) })
+			default:
+				return r.skip()
+			}
 		})
+		blocks = append(blocks, b)
+		return err
 	})
-	return string(text), err
+	return blocks, err
 }
 
 func (r *completionsReader) tool() error {
@@ -174,6 +232,27 @@ func (r *completionsReader) check() *problem {
 		return invalidf("messages must have at least one entry")
 	case r.choices > 1:
 		return invalidf("n must be 1: the simulator gives one choice")
+	}
+	return nil
+}
+
+// checkCache refuses lifetimes that the API does not have, and more breakpoints than it takes.
+func (r *completionsReader) checkCache(lifetimes ...time.Duration) *problem {
+	if !slices.Contains(lifetimes, r.cacheTTL) {
+		return invalidf("prompt_cache_options.ttl: not a lifetime of this API")
+	}
+	marked := 0
+	for _, b := range r.blocks {
+		if b.ttl == 0 {
+			continue
+		}
+		marked++
+		if !slices.Contains(lifetimes, b.ttl) {
+			return invalidf("prompt_cache_breakpoint.ttl: not a lifetime of this API")
+		}
+	}
+	if marked > maxBreakpoints {
+		return invalidf("prompt_cache_breakpoint: at most %d, found %d", maxBreakpoints, marked)
 	}
 	return nil
 }
