@@ -69,8 +69,6 @@ type Prompt struct {
 type Stage struct {
 	Model    string   `json:"model"`
 	Sideways []string `json:"sideways,omitempty"`
-	// Reason says in words why the model is in the plan, and in this place.
-	Reason string `json:"reason,omitempty"`
 }
 
 // Exclusion says in words why a model of the cascade is not in the plan.
@@ -79,10 +77,17 @@ type Exclusion struct {
 	Reason string `json:"reason"`
 }
 
+// Inclusion says in words why a model is in the plan, and in its place.
+type Inclusion struct {
+	Model  string `json:"model"`
+	Reason string `json:"reason"`
+}
+
 // Plan is the ordered stages of a task. No stages means that no model of the cascade can take it.
 type Plan struct {
 	Class    task.Class  `json:"class"`
 	Stages   []Stage     `json:"stages"`
+	Included []Inclusion `json:"included,omitempty"`
 	Excluded []Exclusion `json:"excluded,omitempty"`
 }
 
@@ -113,19 +118,21 @@ func New(class task.Class, models map[string]Model, order []string, prompt Promp
 				stage.Sideways = append(stage.Sideways, fallback)
 			}
 		}
-		plan.Stages = append(plan.Stages, arrange(stage, models, prompt))
+		stage, reason := arrange(stage, models, prompt)
+		plan.Stages = append(plan.Stages, stage)
+		plan.Included = append(plan.Included, Inclusion{Model: stage.Model, Reason: reason})
 	}
 	return plan
 }
 
 // arrange puts the cheapest of a stage's models first when its own charges more for long prompts, and says why it is there.
-func arrange(stage Stage, models map[string]Model, prompt Prompt) Stage {
+func arrange(stage Stage, models map[string]Model, prompt Prompt) (arranged Stage, reason string) {
 	own := models[stage.Model]
-	stage.Reason = own.fitting()
+	reason = own.fitting()
 	if !own.long(prompt.Tokens) {
-		return stage
+		return stage, reason
 	}
-	stage.Reason += ", at the rates of its long prompts"
+	reason += ", at the rates of its long prompts"
 	best, lowest := -1, costOf(own, prompt)
 	for i, name := range stage.Sideways {
 		if cost := costOf(models[name], prompt); cost < lowest {
@@ -133,15 +140,13 @@ func arrange(stage Stage, models map[string]Model, prompt Prompt) Stage {
 		}
 	}
 	if best < 0 {
-		return stage
+		return stage, reason
 	}
 	first := stage.Sideways[best]
 	sideways := append([]string{stage.Model}, stage.Sideways...)
 	sideways = append(sideways[:best+1], sideways[best+2:]...)
-	return Stage{
-		Model: first, Sideways: sideways,
-		Reason: models[first].fitting() + ", and costs less than " + stage.Model + " at the rates of its long prompts",
-	}
+	reason = models[first].fitting() + ", and costs less than " + stage.Model + " at the rates of its long prompts"
+	return Stage{Model: first, Sideways: sideways}, reason
 }
 
 // costOf is the expected cost of a model that is in the plan, so that it has one.

@@ -56,7 +56,12 @@ func TestNew(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			plan := cascade.New(task.L1, planModels(), []string{"small", "large", "unpriced"}, tt.prompt)
-			require.Equal(t, tt.stages, withoutReasons(t, plan.Stages))
+			require.Equal(t, tt.stages, plan.Stages)
+			require.Len(t, plan.Included, len(plan.Stages))
+			for i, included := range plan.Included {
+				require.Equal(t, plan.Stages[i].Model, included.Model)
+				require.NotEmpty(t, included.Reason)
+			}
 			var excluded []string
 			for _, e := range plan.Excluded {
 				require.NotEmpty(t, e.Reason)
@@ -65,18 +70,6 @@ func TestNew(t *testing.T) {
 			require.ElementsMatch(t, tt.excluded, excluded)
 		})
 	}
-}
-
-// withoutReasons are stages of which each said why it is there.
-func withoutReasons(t *testing.T, stages []cascade.Stage) []cascade.Stage {
-	t.Helper()
-	var bare []cascade.Stage
-	for _, s := range stages {
-		require.NotEmpty(t, s.Reason)
-		s.Reason = ""
-		bare = append(bare, s)
-	}
-	return bare
 }
 
 // cliffModels are two models of equal tier: the cheaper one charges four times as much for prompts above 5,000 tokens.
@@ -99,10 +92,13 @@ func cliffModels() map[string]cascade.Model {
 
 func TestNew_GoesAroundAPriceCliff(t *testing.T) {
 	t.Parallel()
-	plan := func(models map[string]cascade.Model, prompt int64) cascade.Stage {
+	plan := func(models map[string]cascade.Model, prompt int64) cascade.Inclusion {
 		p := cascade.New(task.L1, models, []string{"cliff"}, cascade.Prompt{Tokens: prompt, MaxOutput: 100})
 		require.Len(t, p.Stages, 1)
-		return p.Stages[0]
+		if p.Stages[0].Model == "flat" {
+			require.Equal(t, []string{"cliff", "dear"}, p.Stages[0].Sideways, "in their order otherwise")
+		}
+		return p.Included[0]
 	}
 	short := plan(cliffModels(), 5000)
 	require.Equal(t, "cliff", short.Model)
@@ -110,7 +106,6 @@ func TestNew_GoesAroundAPriceCliff(t *testing.T) {
 
 	long := plan(cliffModels(), 5001)
 	require.Equal(t, "flat", long.Model)
-	require.Equal(t, []string{"cliff", "dear"}, long.Sideways, "in their order otherwise")
 	require.Equal(t, "the prompt and the longest answer fit its input limit of 100000 tokens, and costs less than cliff at the "+
 		"rates of its long prompts", long.Reason)
 

@@ -2,6 +2,9 @@
 -- How many tokens providers count for what weir counts, by model, feature and call path: what plans estimate with. The
 -- row with an empty call path stands for all of a feature's, the one without a feature for all of a model's.
 
+-- Why each stage's model is in a plan, as excluded says why others are not: [{"model": ..., "reason": ...}], for people.
+ALTER TABLE weir.plans ADD COLUMN included jsonb NOT NULL DEFAULT '[]';
+
 CREATE TABLE weir.token_ratios (
     model      text        NOT NULL,
     feature    text        NOT NULL,
@@ -40,3 +43,4 @@ END $$;
 -- +goose Down
 DROP VIEW weir.token_factors;
 DROP TABLE weir.token_ratios;
+ALTER TABLE weir.plans DROP COLUMN included;

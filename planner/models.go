@@ -16,26 +16,32 @@ type Models struct {
 	book    *pricing.Book
 	now     func() time.Time
 	facts   map[string]cascade.Model
+	traits  map[string]pricing.Traits
 }
 
 // NewModels joins catalog and book.
 func NewModels(c *catalog.Catalog, book *pricing.Book, now func() time.Time) *Models {
-	m := &Models{catalog: c, book: book, now: now, facts: make(map[string]cascade.Model, len(c.Models))}
+	m := &Models{catalog: c, book: book, now: now, facts: make(map[string]cascade.Model, len(c.Models)),
+		traits: make(map[string]pricing.Traits, len(c.Models)),
+	}
 	for name, model := range c.Models {
+		m.traits[name], _ = book.Traits(m.priceProvider(model), model.PricedAs())
 		m.facts[name] = m.fact(name, model)
 	}
 	return m
 }
 
 func (m *Models) fact(name string, model catalog.Model) cascade.Model {
-	traits, _ := m.book.Traits(m.priceProvider(model), model.PricedAs())
+	traits := m.traits[name]
 	fact := cascade.Model{
 		MaxInput:    traits.MaxInput,
 		MaxOutput:   traits.MaxOutput,
 		TokenFactor: traits.TokenFactor,
 		Sideways:    model.Sideways,
 		Expected:    func(prompt, output int64) (task.Pico, error) { return m.Expected(name, prompt, output) },
-		OneBand:     func(least, most int64) bool { return m.oneBand(name, least, most) },
+	}
+	if m.book.Banded(m.priceProvider(model), model.PricedAs()) {
+		fact.OneBand = func(least, most int64) bool { return m.oneBand(name, least, most) }
 	}
 	if model.MaxInput > 0 {
 		fact.MaxInput = model.MaxInput
@@ -139,9 +145,7 @@ func (m *Models) TakesSchema(name string) bool {
 
 // Traits are what the price book knows of a model besides its prices; the zero value when it does not know the model.
 func (m *Models) Traits(name string) pricing.Traits {
-	model := m.catalog.Models[name]
-	traits, _ := m.book.Traits(m.priceProvider(model), model.PricedAs())
-	return traits
+	return m.traits[name]
 }
 
 // priceProvider is the price book's name of a model's provider.

@@ -134,14 +134,14 @@ func noModel(plan cascade.Plan, prompt cascade.Prompt) error {
 
 // stored gives a plan the hash of its content as id, so that equal plans are stored once.
 func (p *Planner) stored(plan cascade.Plan) store.StoredPlan {
-	stages, excluded := mustJSON(plan.Stages), mustJSON(plan.Excluded)
+	stages, included, excluded := mustJSON(plan.Stages), mustJSON(plan.Included), mustJSON(plan.Excluded)
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(p.Catalog.Hash), []byte(plan.Class), stages, excluded} {
+	for _, part := range [][]byte{[]byte(p.Catalog.Hash), []byte(plan.Class), stages, included, excluded} {
 		h.Write(part)
 		h.Write([]byte{0})
 	}
 	return store.StoredPlan{
-		ID: uuid.UUID(h.Sum(nil)[:16]), Class: plan.Class, Stages: stages, Excluded: excluded, ConfigHash: p.Catalog.Hash,
+		ID: uuid.UUID(h.Sum(nil)[:16]), Class: plan.Class, Stages: stages, Included: included, Excluded: excluded, ConfigHash: p.Catalog.Hash,
 	}
 }
 

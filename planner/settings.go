@@ -85,6 +85,9 @@ func (m *Models) TemperatureFor(f catalog.Feature, name string) *float64 {
 func (m *Models) EffortFor(f catalog.Feature, name string) string {
 	model := m.catalog.Models[name]
 	effort := f.EffortOf(model)
+	if effort == "" {
+		return ""
+	}
 	words := catalog.Efforts(m.catalog.Providers[model.Provider].API)
 	if !slices.Contains(words, effort) || refusesEffort(m.Traits(name), effort) {
 		return ""

@@ -48,6 +48,7 @@ type StoredPlan struct {
 	ID         uuid.UUID
 	Class      task.Class
 	Stages     json.RawMessage
+	Included   json.RawMessage
 	Excluded   json.RawMessage
 	ConfigHash string
 }
@@ -58,11 +59,11 @@ func InsertPlans(ctx context.Context, db DB, now time.Time, plans []StoredPlan) 
 	sorted := slices.SortedFunc(slices.Values(plans), func(a, b StoredPlan) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	for _, p := range sorted {
 		_, err := db.Exec(ctx, `
-			INSERT INTO weir.plans (id, class, stages, excluded, config_hash, created_at)
-			VALUES (@id, @class, @stages, @excluded, @config_hash, @now)
+			INSERT INTO weir.plans (id, class, stages, included, excluded, config_hash, created_at)
+			VALUES (@id, @class, @stages, @included, @excluded, @config_hash, @now)
 			ON CONFLICT (id) DO NOTHING`,
 			pgx.NamedArgs{
-				"id": p.ID, "class": string(p.Class), "stages": p.Stages, "excluded": p.Excluded,
+				"id": p.ID, "class": string(p.Class), "stages": p.Stages, "included": p.Included, "excluded": p.Excluded,
 				"config_hash": p.ConfigHash, "now": now,
 			})
 		if err != nil {

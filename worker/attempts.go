@@ -34,6 +34,7 @@ type attempts struct {
 	catalog    *catalog.Catalog
 	models     *planner.Models
 	planner    *planner.Planner
+	plans      *plans
 	providers  map[string]providers.Provider
 	validators map[string]*validators.Chain // by feature
 	gates      *gates
@@ -180,7 +181,7 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache caching) (*a
 	if at.task, err = task.Decode(m.Body, a.limits); err != nil {
 		return fail(task.Failed, "the stored task cannot be read: "+err.Error())
 	}
-	if err = json.Unmarshal(m.Stages, &at.stages); err != nil || m.Stage >= len(at.stages) {
+	if at.stages, err = a.plans.stages(m.Stages); err != nil || m.Stage >= len(at.stages) {
 		return fail(task.Failed, "the stored plan cannot be read")
 	}
 	call := newCall(at.id, at.task, feature, at.model.ID, m.MaxOutput, deref(m.Hint))
