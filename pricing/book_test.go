@@ -178,10 +178,14 @@ func TestBook_RowKeysAreUniqueAndKnown(t *testing.T) {
 		if row.Band == 2 {
 			prompt = 500_000
 		}
-		cost, err := mustPrice(t, book, pricing.Query{Provider: row.Provider, Model: row.Model, At: at}).Cost(task.Usage{Input: prompt})
+		usage, rate := task.Usage{Input: prompt}, row.Rates["input"]
+		if perCharacter, ok := row.Rates["characters"]; ok {
+			usage, rate = task.Usage{Characters: prompt}, perCharacter
+		}
+		cost, err := mustPrice(t, book, pricing.Query{Provider: row.Provider, Model: row.Model, At: at}).Cost(usage)
 		require.NoError(t, err)
 		require.Equal(t, row.Key, cost.Row)
-		require.Equal(t, task.Pico(prompt)*row.Rates["input"], cost.Total)
+		require.Equal(t, task.Pico(prompt)*rate, cost.Total)
 	}
 }
 

@@ -153,8 +153,8 @@ func readModel(o *object, provider string, traits Traits) *model {
 		m.patterns = append(m.patterns, n.Value)
 		m.match = append(m.match, re)
 	}
-	m.readTraits(o)
 	o.list("prices", true, func(o *object) { m.rows = append(m.rows, readRow(o, provider+"/"+m.id)) })
+	m.readTraits(o)
 	slices.SortStableFunc(m.rows, func(a, b *row) int { return a.from.Compare(b.from) })
 	m.checkRows(o)
 	return m
@@ -166,6 +166,7 @@ func (m *model) readTraits(o *object) {
 		m.traits.MaxInput = limits.tokens("max_input")
 		m.traits.MaxOutput = limits.tokens("max_output")
 		m.traits.MinCacheable = limits.tokens("min_cacheable")
+		m.traits.MaxRequestBytes = limits.count("max_request_bytes", "bytes")
 		limits.close()
 	}
 	if m.traits.MaxInput == 0 {
@@ -185,6 +186,9 @@ func (m *model) readTraits(o *object) {
 		caps.close()
 	}
 	tokenizer := o.object("tokenizer")
+	if tokenizer == nil && m.byCharacter() {
+		return
+	}
 	if tokenizer == nil {
 		o.r.add(o.line, o.at("tokenizer"), "is missing")
 		return

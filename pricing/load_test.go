@@ -79,7 +79,7 @@ func TestLoad_Mistakes(t *testing.T) {
 		{"BoundaryUnknown", good + "        boundary: above\n", `small.prices[0].boundary is "above"; it must be gt or gte`},
 		{"BandsMissing", head + row + "\n", "small.prices[0].bands is missing"},
 		{"RateUnquoted", replace(`input: "1"`, "input: 1"), `small.prices[0].bands[0].input is a number; put it in quotes: "1"`},
-		{"RateTooFine", replace(`input: "1"`, `input: "0.1234567"`), "small.prices[0].bands[0].input is not a price in USD per million tokens: \"0.1234567\" has more than 6 decimals"},
+		{"RateTooFine", replace(`input: "1"`, `input: "0.1234567"`), "small.prices[0].bands[0].input is not a price in USD per million tokens or characters: \"0.1234567\" has more than 6 decimals"},
 		{"RateNegative", replace(`input: "1"`, `input: "-1"`), "small.prices[0].bands[0].input is not a price in USD per million tokens"},
 		{"RateAbsurd", replace(`input: "1"`, `input: "1000001"`), `"1000001" is more than one USD per token`},
 		{"RateNull", replace(`input: "1"`, `input: null`), "small.prices[0].bands[0].input is nothing; put it in quotes"},

@@ -44,7 +44,7 @@ type Cost struct {
 	Lines []Line
 }
 
-// Line is one token class's part of a cost.
+// Line is the part of a cost that one class of tokens has, or what is not metered in tokens.
 type Line struct {
 	Kind     string    `json:"kind"`
 	Count    int64     `json:"count"`
@@ -62,6 +62,8 @@ type Traits struct {
 	TokenFactor float64
 	// MinCacheable is the shortest prefix, in tokens, that the provider's cache takes; 0 means unknown.
 	MinCacheable int64
+	// MaxRequestBytes is the largest request that the provider takes; 0 means unknown.
+	MaxRequestBytes int64
 	// InputIncludesCached says that the input tokens of the provider's own usage include those of its cache.
 	InputIncludesCached bool
 	// OutputIncludesReasoning says the same of its output tokens and those of reasoning.
