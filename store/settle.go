@@ -205,6 +205,7 @@ func closeAttempts(ctx context.Context, tx DB, settlements []Settlement) (map[uu
 		    reasoning_tokens = s.reasoning,
 		    output_audio_tokens = s.output_audio,
 		    web_searches = s.searches,
+		    characters = s.characters,
 		    raw_usage = s.raw_usage,
 		    service_tier = s.service_tier,
 		    speed = s.speed,
@@ -221,13 +222,13 @@ func closeAttempts(ctx context.Context, tx DB, settlements []Settlement) (map[uu
 		            @stops::text[], @answered::text[], @input::bigint[], @cache_read::bigint[], @write_5m::bigint[],
 		            @write_30m::bigint[], @write_1h::bigint[], @write_12h::bigint[], @input_audio::bigint[],
 		            @input_image::bigint[], @output::bigint[], @reasoning::bigint[], @output_audio::bigint[],
-		            @searches::bigint[], @raw_usage::json[], @service_tiers::text[], @speeds::text[], @geos::text[],
-		            @costs::bigint[], @reported_costs::bigint[], @price_rows::text[], @price_books::text[],
+		            @searches::bigint[], @characters::bigint[], @raw_usage::json[], @service_tiers::text[],
+		            @speeds::text[], @geos::text[], @costs::bigint[], @reported_costs::bigint[], @price_rows::text[], @price_books::text[],
 		            @latencies::integer[], @request_ids::text[], @finished::timestamptz[])
 		     AS s (task_id, bundle_id, id, state, counted, verdict, validator, reason, failure, http_status, stop_reason,
 		           model_answered, input, cache_read, write_5m, write_30m, write_1h, write_12h, input_audio, input_image,
-		           output, reasoning, output_audio, searches, raw_usage, service_tier, speed, geo, cost, reported_cost,
-		           price_row, price_book, latency_ms, request_id, finished_at)
+		           output, reasoning, output_audio, searches, characters, raw_usage, service_tier, speed, geo, cost,
+		           reported_cost, price_row, price_book, latency_ms, request_id, finished_at)
 		WHERE a.task_id = s.task_id AND a.bundle_id = s.bundle_id AND a.id = s.id
 		  AND (a.state = 'in_flight' OR (a.state = 'lost' AND s.state <> 'lost'))
 		RETURNING a.id, a.late, a.bound_pusd`, c)
