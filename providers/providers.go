@@ -49,7 +49,7 @@ type Call struct {
 	// Schema asks for structured output where JSONSchema says that the model takes it.
 	Schema     json.RawMessage
 	JSONSchema bool
-	// MaxOutputTokens is mandatory: a call without it has no bounded cost.
+	// MaxOutputTokens is mandatory for a model: a call without it has no bounded cost.
 	MaxOutputTokens int
 	// Effort is how hard the model is to think, in the API's own word; empty says nothing.
 	Effort string
@@ -59,6 +59,9 @@ type Call struct {
 	Temperature *float64
 	// ServiceTier is the tier that is asked for; empty says nothing.
 	ServiceTier string
+	// Translate asks a translation service for the translation of the one message, and for nothing else; see
+	// CheckTranslation. It is nil in calls of models, whose system prompt says what to do.
+	Translate *Translate
 	// Timeout overrides the provider's total timeout when it is above 0.
 	Timeout time.Duration
 	// Tenant, Feature and TaskID say whose call it is. Gateways that keep such labels beside a request are told; they are
@@ -66,6 +69,18 @@ type Call struct {
 	Tenant  string
 	Feature string
 	TaskID  uuid.UUID
+}
+
+// Translate is what a translation service is told beside the text.
+type Translate struct {
+	// Source is the language of the text, such as de; empty lets the service find out.
+	Source string
+	// Target is the language to translate into, such as en or pt-BR.
+	Target string
+	// Formality is DeepL's: less, more, prefer_less or prefer_more; empty is the service's default.
+	Formality string
+	// Glossary is the service's id of a glossary, empty for none.
+	Glossary string
 }
 
 // Cache is for how long a provider is asked to keep the stable prefix of a call.
@@ -123,6 +138,9 @@ type Request struct {
 	Header  map[string]string
 	Body    []byte
 	Timeout time.Duration
+	// Characters are the Unicode code points of the text that is sent to a translation service, and 0 for a model: what is
+	// paid by the character costs this much and no more.
+	Characters int64
 }
 
 // StopReason is why a model stopped, in one vocabulary for all providers.

@@ -35,7 +35,7 @@ func (s Suite) testEgress(t *testing.T) {
 		} {
 			cfg := s.config("https://" + host)
 			cfg.AllowPrivate = false
-			_, failed := do(t, s.provider(t, cfg))
+			_, failed := s.do(t, s.provider(t, cfg))
 			require.Equal(t, task.FailNotSent, failed.Class, host)
 			require.Contains(t, failed.Message, "not public", host)
 		}
@@ -69,7 +69,8 @@ func (s Suite) testRequests(t *testing.T) {
 	t.Run("NoKeyNoHeader", func(t *testing.T) {
 		t.Parallel()
 		srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get(s.KeyHeader) != "" {
+			body, _ := io.ReadAll(r.Body)
+			if r.Header.Get(s.KeyHeader) != "" || s.KeyField != "" && bytes.Contains(body, []byte(s.KeyField)) {
 				w.WriteHeader(http.StatusTeapot)
 			}
 			writeJSON(w, http.StatusOK, s.Good)
@@ -118,7 +119,7 @@ func (s Suite) testExtraHeaders(t *testing.T) {
 	cfg := s.config(srv.URL)
 	cfg.Headers = map[string]providers.Secret{"x-gateway-auth": providers.NewSecret(extra)}
 	p := s.provider(t, cfg)
-	_, failed := do(t, p)
+	_, failed := s.do(t, p)
 	require.Equal(t, http.StatusBadRequest, failed.Status)
 	require.NotContains(t, failed.Message, "gateway")
 	require.Contains(t, failed.Message, "[redacted]")
@@ -131,6 +132,9 @@ func (s Suite) testExtraHeaders(t *testing.T) {
 		"needs a value": {"X-Gateway-Auth": {}},
 		"the key's":     {s.KeyHeader: providers.NewSecret(bare)},
 	} {
+		if _, keys := headers[""]; keys { // the key is in no header
+			continue
+		}
 		cfg.Headers = headers
 		_, err := s.New(cfg)
 		require.ErrorContains(t, err, name)
@@ -155,18 +159,37 @@ func (s Suite) testSent(t *testing.T) {
 	cfg := s.config(srv.URL)
 	cfg.UserAgent = "weir/1.2.3"
 	p := s.provider(t, cfg)
-	request := prepare(t, p, call())
+	request := prepare(t, p, s.call())
 	_, err := p.Do(t.Context(), request)
 	require.NoError(t, err)
 	sent := <-got
 	require.Equal(t, http.MethodPost, sent.method)
-	require.Equal(t, request.Body, sent.body)
+	s.requireBody(t, request.Body, sent.body)
 	require.Equal(t, "application/json", sent.header.Get("Content-Type"))
 	require.Equal(t, "weir/1.2.3", sent.header.Get("User-Agent"))
-	require.Equal(t, call().AttemptID.String(), sent.header.Get(providers.AttemptHeader))
-	require.Equal(t, s.KeyPrefix+canary, sent.header.Get(s.KeyHeader))
+	require.Equal(t, s.call().AttemptID.String(), sent.header.Get(providers.AttemptHeader))
+	if s.KeyField == "" {
+		require.Equal(t, s.KeyPrefix+canary, sent.header.Get(s.KeyHeader))
+	} else {
+		require.NotContains(t, fmt.Sprint(sent.header), canary)
+	}
 	require.Empty(t, sent.header.Get("Idempotency-Key"))
 	require.Empty(t, sent.header.Get("Accept-Encoding"))
+}
+
+// requireBody expects the prepared bytes, with the key in its field where it belongs there.
+func (s Suite) requireBody(t *testing.T, prepared, sent []byte) {
+	t.Helper()
+	require.NotContains(t, string(prepared), canary)
+	if s.KeyField == "" {
+		require.Equal(t, prepared, sent)
+		return
+	}
+	var fields, want map[string]any
+	require.NoError(t, json.Unmarshal(sent, &fields))
+	require.NoError(t, json.Unmarshal(prepared, &want))
+	want[s.KeyField] = canary
+	require.Equal(t, want, fields)
 }
 
 func (s Suite) testPrepare(t *testing.T) {
@@ -174,13 +197,19 @@ func (s Suite) testPrepare(t *testing.T) {
 	p := s.provider(t, s.config("https://api.example.com"))
 	t.Run("SameCallSameBytes", func(t *testing.T) {
 		t.Parallel()
-		first := prepare(t, p, call())
+		first := prepare(t, p, s.call())
 		require.True(t, json.Valid(first.Body), string(first.Body))
-		require.Equal(t, first, prepare(t, p, call()), "from memory")
-		require.Equal(t, first, prepare(t, s.provider(t, s.config("https://api.example.com")), call()), "encoded anew")
-		require.Equal(t, call().Model, first.Model)
-		require.Equal(t, call().AttemptID, first.AttemptID)
+		require.Equal(t, first, prepare(t, p, s.call()), "from memory")
+		require.Equal(t, first, prepare(t, s.provider(t, s.config("https://api.example.com")), s.call()), "encoded anew")
+		require.Equal(t, s.call().Model, first.Model)
+		require.Equal(t, s.call().AttemptID, first.AttemptID)
 	})
+	if s.Translation {
+		t.Run("TextsAreNotMixedUp", func(t *testing.T) { t.Parallel(); s.testTexts(t, p) })
+		t.Run("CharactersAreCounted", func(t *testing.T) { t.Parallel(); s.testCharacters(t, p) })
+		t.Run("WhatIsNoTranslationIsRefused", func(t *testing.T) { t.Parallel(); s.testOnlyTranslations(t, p) })
+		return
+	}
 	t.Run("StablePartComesFirst", func(t *testing.T) { t.Parallel(); s.testPrefix(t, p) })
 	t.Run("ExamplesEndTheStablePart", func(t *testing.T) { t.Parallel(); s.testExamples(t, p) })
 	t.Run("StablePartIsNotMixedUp", func(t *testing.T) { t.Parallel(); s.testDistinct(t, p) })
@@ -190,7 +219,7 @@ func (s Suite) testPrepare(t *testing.T) {
 			func(c providers.Call) json.RawMessage { return c.Schema },
 			func(c providers.Call) json.RawMessage { return c.Tools[0].Parameters },
 		} {
-			c, p := call(), s.provider(t, s.config("https://api.example.com")) // one that remembers only this call
+			c, p := s.call(), s.provider(t, s.config("https://api.example.com")) // one that remembers only this call
 			before := prepare(t, p, c)
 			copied := bytes.Clone(before.Body)
 			part(c)[2] = 'T'
@@ -203,7 +232,7 @@ func (s Suite) testPrepare(t *testing.T) {
 
 func (s Suite) testPrefix(t *testing.T, p providers.Provider) {
 	t.Helper()
-	a, b := call(), call()
+	a, b := s.call(), s.call()
 	a.Messages = []task.Message{{Role: "user", Content: "@first"}}
 	b.Messages = []task.Message{{Role: "user", Content: "#second"}}
 	b.MaxOutputTokens = 4096
@@ -231,7 +260,7 @@ func (s Suite) testExamples(t *testing.T, p providers.Provider) {
 	for _, cache := range []providers.Cache{
 		providers.CacheUnasked, providers.CacheNone, providers.Cache5m, providers.Cache30m, providers.Cache1h, providers.Cache12h,
 	} {
-		a := withExamples(call())
+		a := withExamples(s.call())
 		a.Cache, a.CacheKey = cache, "key"
 		b := a
 		a.Messages = []task.Message{{Role: "user", Content: "@first"}}
@@ -290,7 +319,7 @@ func (s Suite) testDistinct(t *testing.T, p providers.Provider) {
 	}
 	for range 2 { // encoded, then from memory
 		for i, change := range changes {
-			c := call()
+			c := s.call()
 			change(&c)
 			request := prepare(t, p, c)
 			sent := request.Path + string(request.Body) // where the URL names the model, the body does not
@@ -320,7 +349,7 @@ func (s Suite) testMistakes(t *testing.T, p providers.Provider) {
 		func(c *providers.Call) { *c = withExamples(*c); c.Examples = c.Examples[:1] },
 		func(c *providers.Call) { *c = withExamples(*c); c.Examples[0].Role = "assistant" },
 	} {
-		c := call()
+		c := s.call()
 		change(&c)
 		_, err := p.Prepare(c)
 		require.ErrorIs(t, err, providers.ErrCall)
