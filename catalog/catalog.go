@@ -36,12 +36,16 @@ const (
 	APIOpenAI    = "openai"    // Chat Completions, which many other servers speak too
 	APIResponses = "openai-responses"
 	APIGemini    = "gemini" // generateContent of the Gemini Developer API
+
+	// Translation services, which take a text and no prompt.
+	APIDeepL          = "deepl"
+	APILibreTranslate = "libretranslate" // also of servers with NLLB
 )
 
 // Provider is one account at one endpoint.
 type Provider struct {
 	Name string
-	// API is the wire format: anthropic, openai, openai-responses or gemini.
+	// API is the wire format: anthropic, openai, openai-responses, gemini, deepl or libretranslate.
 	API string
 	// BaseURL is the endpoint without the method's path; the API's public endpoint when empty.
 	BaseURL string
@@ -108,7 +112,7 @@ type Model struct {
 	PriceModel string
 	// Tier is the model's price class.
 	Tier Tier
-	// MaxInput is the input limit in tokens; 0 takes the price book's.
+	// MaxInput is the input limit in tokens, of a translation service's model in characters; 0 takes the price book's.
 	MaxInput int64
 	// MaxOutput is the output limit in tokens; 0 takes the price book's.
 	MaxOutput int64
@@ -219,6 +223,9 @@ type Feature struct {
 	Refusal Policy
 	// WhenAway is what follows while a model is away. Default sideways.
 	WhenAway Away
+	// Translate says into what translation services of the cascade translate; nil means that there is none in it. What
+	// they are sent is a task's input alone, without system and context.
+	Translate *Translate
 	// Weight is the feature's share in dispatch. Default 1.
 	Weight int
 	// CallTimeout bounds one call and overrides the provider's; 0 keeps the provider's.

@@ -24,6 +24,7 @@ func check(c *Catalog, r *report) {
 		checkFeatureSettings(c, c.Features[name], r)
 	}
 	checkUsedClasses(c, r)
+	checkTranslations(c, r)
 	checkRuleFeatures(c, r)
 	checkLane("lanes.now", c.Lanes.Now, c.Limits, r)
 	checkLane("lanes.batch", c.Lanes.Batch, c.Limits, r)

@@ -31,6 +31,7 @@ func readFeature(name string, o *object) Feature {
 		WhenAway: Away(o.word("when_away", string(AwaySideways),
 			string(AwaySideways), string(AwayEscalate), string(AwayWait))),
 	}
+	f.Translate = readTranslate(o)
 	readBounds(&f, o)
 	return f
 }

@@ -268,6 +268,7 @@ func TestParse_EveryKey(t *testing.T) {
 			},
 			MaxOutputTokens: 77, MaxAttempts: 3, MaxCost: &cost, Success: catalog.SuccessOutcome, FailureCost: 3 * task.USD,
 			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, Cache: catalog.Cache12h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
+			Translate: &catalog.Translate{Source: "de", Target: "en-GB", Formality: "prefer_more", Glossary: "def3a26b"},
 		},
 	}, c.Features)
 	require.Equal(t, catalog.Classifier{Default: task.L1, InJobs: true, Rules: []catalog.Rule{{

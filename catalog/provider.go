@@ -31,7 +31,9 @@ func readProvider(name string, o *object) Provider {
 	return p
 }
 
-func apis() []string { return []string{APIAnthropic, APIOpenAI, APIResponses, APIGemini} }
+func apis() []string {
+	return []string{APIAnthropic, APIOpenAI, APIResponses, APIGemini, APIDeepL, APILibreTranslate}
+}
 
 // pricesOf is whom the price book names for an API: the one who sends the bill, which is not always the API's name.
 func pricesOf(api string) string {
