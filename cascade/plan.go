@@ -27,6 +27,11 @@ type Model struct {
 	// OneBand reports whether Expected takes the same rates for every prompt of so many tokens, from least to most. Nil
 	// counts as true.
 	OneBand func(least, most int64) bool
+	// Translation is set for a translation service: the cost of a text of so many characters, in place of Expected. Such a
+	// model takes a text and nothing else, puts out what it puts out, and its MaxInput is in characters.
+	Translation func(characters int64) (task.Pico, error)
+	// MaxBytes is the largest text that a translation service takes, in bytes of JSON; 0 means unknown.
+	MaxBytes int64
 }
 
 // Tokens is the model's own count for a neutral count, rounded up.
@@ -37,6 +42,9 @@ func (m Model) High(neutral int64) int64 { return max(m.Tokens(neutral), scale(n
 
 // Cost is what a call is expected to cost. A prompt that may be in a dearer band is expected there.
 func (m Model) Cost(prompt Prompt) (task.Pico, error) {
+	if m.Translation != nil {
+		return m.Translation(prompt.characters())
+	}
 	tokens, high := m.Tokens(prompt.Tokens), m.High(prompt.Tokens)
 	if m.OneBand != nil && !m.OneBand(tokens, high) {
 		tokens = high
@@ -63,6 +71,22 @@ func scale(neutral int64, factor float64) int64 {
 type Prompt struct {
 	Tokens    int64 // neutral estimate of everything that is sent, by the o200k vocabulary
 	MaxOutput int64 // the most tokens that an answer may have
+	Text      *Text // nil when the task is not a text alone, so that a translation service cannot take it
+}
+
+// characters are those of the text, and a guess where it is not at hand.
+func (p Prompt) characters() int64 {
+	const ofToken = 4
+	if p.Text == nil {
+		return p.Tokens * ofToken
+	}
+	return p.Text.Characters
+}
+
+// Text is the size of a task that is its input and nothing else.
+type Text struct {
+	Characters int64
+	Bytes      int64 // as a string in JSON
 }
 
 // Stage is one step of a cascade.
@@ -159,6 +183,9 @@ func costOf(m Model, prompt Prompt) task.Pico {
 }
 
 func (m Model) fitting() string {
+	if m.Translation != nil {
+		return "it translates the task's text"
+	}
 	if m.MaxInput <= 0 {
 		return "its input limit is not known"
 	}
@@ -173,7 +200,7 @@ func Alike(models map[string]Model, order []string, least, most, maxOutput int64
 		if !model.alike(least, most, maxOutput) {
 			return false
 		}
-		if !model.answers(maxOutput) || !model.fits(model.High(least), maxOutput) {
+		if model.Translation == nil && (!model.answers(maxOutput) || !model.fits(model.High(least), maxOutput)) {
 			continue // and its fallbacks are not asked for
 		}
 		for _, fallback := range model.Sideways {
@@ -186,8 +213,8 @@ func Alike(models map[string]Model, order []string, least, most, maxOutput int64
 }
 
 func (m Model) alike(least, most, maxOutput int64) bool {
-	if !m.answers(maxOutput) {
-		return true // left out either way
+	if m.Translation != nil || !m.answers(maxOutput) {
+		return true // tokens do not matter, or it is left out either way
 	}
 	if fits := m.fits(m.High(least), maxOutput); !fits || !m.fits(m.High(most), maxOutput) {
 		return fits == m.fits(m.High(most), maxOutput)
@@ -212,6 +239,9 @@ func exclusion(models map[string]Model, name string, prompt Prompt) string {
 	if !ok {
 		return "is not defined under models"
 	}
+	if model.Translation != nil {
+		return model.untranslatable(prompt.Text)
+	}
 	switch {
 	case !model.answers(prompt.MaxOutput):
 		return fmt.Sprintf("the answer may be longer than the model's output limit of %d tokens", model.MaxOutput)
@@ -219,6 +249,22 @@ func exclusion(models map[string]Model, name string, prompt Prompt) string {
 		return fmt.Sprintf("the estimated prompt and the longest answer exceed the model's input limit of %d tokens", model.MaxInput)
 	}
 	if _, err := model.Cost(prompt); err != nil {
+		return "has no price: " + err.Error()
+	}
+	return ""
+}
+
+// untranslatable is why a translation service cannot be planned.
+func (m Model) untranslatable(text *Text) string {
+	switch {
+	case text == nil:
+		return "translates a task's input and nothing else: the task brings messages, context, tools or attachments, or no input"
+	case m.MaxInput > 0 && text.Characters > m.MaxInput:
+		return fmt.Sprintf("the text is longer than the service's limit of %d characters", m.MaxInput)
+	case m.MaxBytes > 0 && text.Bytes > m.MaxBytes:
+		return fmt.Sprintf("the text is larger than the %d bytes that a request to the service has room for", m.MaxBytes)
+	}
+	if _, err := m.Translation(text.Characters); err != nil {
 		return "has no price: " + err.Error()
 	}
 	return ""

@@ -187,3 +187,47 @@ func TestNew_UnknownModelIsNamed(t *testing.T) {
 	require.Empty(t, plan.Stages)
 	require.Equal(t, []cascade.Exclusion{{Model: "ghost", Reason: "is not defined under models"}}, plan.Excluded)
 }
+
+func TestNew_Translation(t *testing.T) {
+	t.Parallel()
+	models := planModels()
+	perCharacter := func(n int64) (task.Pico, error) { return task.Pico(n), nil }
+	models["service"] = cascade.Model{MaxInput: 10, MaxOutput: 1, MaxBytes: 20, Translation: perCharacter, Sideways: []string{"other"}}
+	models["unpriced service"] = cascade.Model{Translation: func(int64) (task.Pico, error) { return 0, errors.New("no price in force") }}
+	order := []string{"service", "unpriced service", "large"}
+	tests := []struct {
+		name string
+		text *cascade.Text
+		want string
+	}{
+		{"Fits", &cascade.Text{Characters: 10, Bytes: 20}, ""},
+		{"TooLong", &cascade.Text{Characters: 11, Bytes: 11}, "the text is longer than the service's limit of 10 characters"},
+		{"TooLarge", &cascade.Text{Characters: 10, Bytes: 21}, "the text is larger than the 20 bytes that a request to the service has room for"},
+		{"NoText", nil, "translates a task's input and nothing else: the task brings messages, context, tools or attachments, or no input"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			plan := cascade.New(task.L1, models, order, cascade.Prompt{Tokens: 1, MaxOutput: 100, Text: tt.text})
+			if tt.want == "" {
+				require.Equal(t, []cascade.Stage{{Model: "service", Sideways: []string{"other"}}, {Model: "large"}}, plan.Stages)
+				require.Equal(t, []cascade.Exclusion{{Model: "unpriced service", Reason: "has no price: no price in force"}}, plan.Excluded)
+				return
+			}
+			require.Equal(t, []cascade.Stage{{Model: "large"}}, plan.Stages)
+			require.Equal(t, cascade.Exclusion{Model: "service", Reason: tt.want}, plan.Excluded[0])
+		})
+	}
+}
+
+// Tokens do not matter to a translation service, but to those that stand in for it.
+func TestAlike_Translation(t *testing.T) {
+	t.Parallel()
+	service := cascade.Model{Translation: func(int64) (task.Pico, error) { return 0, nil }, MaxInput: 10, MaxOutput: 1}
+	models := planModels()
+	models["service"] = service
+	require.True(t, cascade.Alike(models, []string{"service"}, 1, 1_000_000, 100))
+	service.Sideways = []string{"other"}
+	models["service"] = service
+	require.False(t, cascade.Alike(models, []string{"service"}, 1, 1_000_000, 100))
+}

@@ -71,7 +71,9 @@ func validLanguage(code string) bool {
 func (p Provider) Translates() bool { return p.API == APIDeepL || p.API == APILibreTranslate }
 
 // Translates says that the model is a translation service's.
-func (c *Catalog) Translates(model string) bool { return c.Providers[c.Models[model].Provider].Translates() }
+func (c *Catalog) Translates(model string) bool {
+	return c.Providers[c.Models[model].Provider].Translates()
+}
 
 // checkTranslations holds the features against the translation services that their tasks can come to.
 func checkTranslations(c *Catalog, r *report) {

@@ -49,18 +49,28 @@ func (m *Models) fact(name string, model catalog.Model) cascade.Model {
 	if model.MaxOutput > 0 {
 		fact.MaxOutput = model.MaxOutput
 	}
+	if m.catalog.Translates(name) {
+		fact.Translation = func(characters int64) (task.Pico, error) { return m.translation(name, characters) }
+		fact.MaxBytes = max(0, traits.MaxRequestBytes-requestFrame)
+	}
 	return fact
 }
 
-// Check says which models that the cascades use have no price in force, in the tier that is asked for, and which settings
-// a model would refuse. weir refuses to start with one: an unpriced call is a hole in the ledger, a refused one a failure.
+// Check says which models that the cascades use have no price in force, in the tier that is asked for, or one in a unit that
+// they are not billed in, and which settings a model would refuse. weir refuses to start with one: an unpriced call is a hole
+// in the ledger, a refused one a failure.
 func (m *Models) Check() []error {
 	var errs []error
 	for _, name := range m.catalog.UsedModels() {
-		if _, err := m.Price(name, m.now()); err != nil {
-			model := m.catalog.Models[name]
+		price, err := m.Price(name, m.now())
+		model := m.catalog.Models[name]
+		switch {
+		case err != nil:
 			errs = append(errs, fmt.Errorf("models.%s: %s/%s has no price in force: %w", name,
 				m.priceProvider(model), model.PricedAs(), err))
+		case price.ByCharacter() != m.catalog.Translates(name):
+			errs = append(errs, fmt.Errorf("models.%s: the price %s is %s, which api %q does not bill", name, price.Row(),
+				unitOf(price), m.catalog.Providers[model.Provider].API))
 		}
 	}
 	return append(errs, m.checkSettings()...)
@@ -121,13 +131,27 @@ func (m *Models) oneBand(name string, least, most int64) bool {
 	return err != nil || price.OneBand(least, most)
 }
 
-// ExpectedNeutral is Expected for a neutral token count; 0 when no price is in force.
+// ExpectedNeutral is Expected for a neutral token count; 0 when no price is in force. What a translation service is sent is
+// guessed from it: ExpectedTask knows better where the text is at hand.
 func (m *Models) ExpectedNeutral(name string, neutral, outputTokens int64) task.Pico {
 	fact, known := m.facts[name]
 	if !known {
 		return 0
 	}
 	cost, err := fact.Cost(cascade.Prompt{Tokens: neutral, MaxOutput: outputTokens})
+	if err != nil {
+		return 0
+	}
+	return cost
+}
+
+// ExpectedTask is ExpectedNeutral for a task of so many neutral tokens, and exact for a translation service, which is paid
+// by the character.
+func (m *Models) ExpectedTask(name string, t *task.Task, neutral, outputTokens int64) task.Pico {
+	if !m.catalog.Translates(name) {
+		return m.ExpectedNeutral(name, neutral, outputTokens)
+	}
+	cost, err := m.translation(name, sizeOf(t.Input).Characters)
 	if err != nil {
 		return 0
 	}

@@ -83,6 +83,9 @@ func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutpu
 	order := p.Catalog.CascadeFor(feature, decision.Class)
 	facts := p.Factors.of(p.Models.facts, t.Feature, t.CallPath)
 	prompt := cascade.Prompt{Tokens: p.promptTokens(t, facts, order, int64(output)), MaxOutput: int64(output)}
+	if feature.Translate != nil { // no other feature has a use for it
+		prompt.Text = textOf(t)
+	}
 	plan := cascade.New(decision.Class, facts, order, prompt)
 	if len(plan.Stages) == 0 {
 		return planned, noModel(plan, prompt)
@@ -93,7 +96,7 @@ func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutpu
 	return Planned{Plan: stored, Classified: store.Classified{
 		TaskID: id, Class: decision.Class, Source: source(decision), Confidence: decision.Confidence,
 		PlanID: stored.ID, Model: first,
-		ExpectedCost: p.Models.ExpectedNeutral(first, prompt.Tokens, prompt.MaxOutput),
+		ExpectedCost: p.Models.ExpectedTask(first, t, prompt.Tokens, prompt.MaxOutput),
 		PromptTokens: prompt.Tokens, MaxOutput: output, PrefixHash: prefixHash, PrefixTokens: prefixTokens,
 	}}, nil
 }

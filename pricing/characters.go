@@ -40,7 +40,9 @@ func (r *row) checkUnit(o *object) {
 	}
 }
 
-func (r *row) byCharacter() bool { return len(r.list.bands) > 0 && r.list.bands[0].rates[kindCharacters].known }
+func (r *row) byCharacter() bool {
+	return len(r.list.bands) > 0 && r.list.bands[0].rates[kindCharacters].known
+}
 
 // byCharacter says that every price of the model is by characters, so that nobody asks for its tokenizer.
 func (m *model) byCharacter() bool {

@@ -91,7 +91,7 @@ func TestSaveCatalog_Prices(t *testing.T) {
 		"input_pusd": "1", "cache_read_pusd": "2", "cache_write_5m_pusd": "3", "cache_write_30m_pusd": "4",
 		"cache_write_1h_pusd": "5", "cache_write_12h_pusd": "6", "input_audio_pusd": "7", "input_image_pusd": "8",
 		"output_pusd": "0", "output_audio_pusd": "10", "web_search_pusd": "7", "characters_pusd": "11",
-		"status": "announced",
+		"status":     "announced",
 		"valid_from": "2026-03-11T00:00:00+00:00", "valid_until": "2026-03-11T01:00:00+00:00", "modes": `{"batch": "1/2"}`,
 		"geo": `{"us": "11/10"}`, "checked": "2026-03-10",
 	}}, l.rows(`

@@ -184,19 +184,10 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache caching) (*a
 	if at.stages, err = a.plans.stages(m.Stages); err != nil || m.Stage >= len(at.stages) {
 		return fail(task.Failed, "the stored plan cannot be read")
 	}
-	call := newCall(at.id, at.task, feature, at.model.ID, m.MaxOutput, deref(m.Hint))
-	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cache.with(at.task.Tools)
-	call.CacheKey = cacheKey(a.planner.PrefixHash(m.Feature, at.task.Tools))
-	a.set(&call, at)
-	if at.request, err = a.providers[at.model.Provider].Prepare(labelled(call, m)); err != nil {
+	if at.request, err = a.providers[at.model.Provider].Prepare(labelled(a.callOf(at, cache), m)); err != nil {
 		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
 	}
-	if price, err := a.models.Price(m.Model, at.started); err == nil {
-		bound, err := price.Bound(int64(len(at.request.Body)+boundSlack), int64(m.MaxOutput))
-		if err == nil {
-			at.bound = &bound
-		}
-	}
+	at.bound = a.boundOf(at)
 	if m.MaxCost != nil && (at.bound == nil || m.CostHigh+*at.bound > task.Pico(*m.MaxCost)) {
 		return fail(task.Failed, overCost(m, at.bound))
 	}
@@ -214,6 +205,40 @@ func (a *attempts) set(call *providers.Call, at *attempt) {
 
 // cacheKey is the same for all calls with a stable prefix, whichever task they are of.
 func cacheKey(prefix uuid.UUID) string { return "weir-" + hex.EncodeToString(prefix[:]) }
+
+// callOf is the call of an attempt: of a model with everything that it is to know, of a translation service with the text.
+func (a *attempts) callOf(at *attempt, cache caching) providers.Call {
+	m := at.member
+	if a.catalog.Translates(m.Model) {
+		call := newTranslation(at.id, at.task, at.feature, at.model.ID)
+		call.Timeout = a.catalog.CallTimeout(at.feature, at.model)
+		return call
+	}
+	call := newCall(at.id, at.task, at.feature, at.model.ID, m.MaxOutput, deref(m.Hint))
+	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cache.with(at.task.Tools)
+	call.CacheKey = cacheKey(a.planner.PrefixHash(m.Feature, at.task.Tools))
+	a.set(&call, at)
+	return call
+}
+
+// boundOf is the most that the request can cost, nil without a price: by its bytes and the longest answer, or by the
+// characters of a translation, which are what is billed.
+func (a *attempts) boundOf(at *attempt) *task.Pico {
+	price, err := a.models.Price(at.member.Model, at.started)
+	if err != nil {
+		return nil
+	}
+	var bound task.Pico
+	if price.ByCharacter() {
+		bound, err = price.Characters(at.request.Characters)
+	} else {
+		bound, err = price.Bound(int64(len(at.request.Body)+boundSlack), int64(at.member.MaxOutput))
+	}
+	if err != nil {
+		return nil
+	}
+	return &bound
+}
 
 func overCost(m *store.Member, bound *task.Pico) string {
 	if bound == nil {

@@ -157,7 +157,11 @@ func (p *pass) cancel() {
 
 // try takes the right to call for a member, or says how long to wait.
 func (g *gates) try(m *store.Member) (*pass, time.Duration) {
-	permit, wait := g.limiter.Try(g.now(), limiter.Cost{Input: m.PromptTokens, Output: int64(m.MaxOutput)}, g.keys[m.Model]...)
+	cost := limiter.Cost{Input: m.PromptTokens, Output: int64(m.MaxOutput)}
+	if g.catalog.Translates(m.Model) {
+		cost = limiter.Cost{} // a call without tokens
+	}
+	permit, wait := g.limiter.Try(g.now(), cost, g.keys[m.Model]...)
 	if wait > 0 {
 		return nil, wait
 	}

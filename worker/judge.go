@@ -216,7 +216,7 @@ func (a *attempts) next(at *attempt, d cascade.Decision, e *ended, now time.Time
 	case cascade.Wait, cascade.SameModel, cascade.Sideways, cascade.Escalate:
 	}
 	next.Model = modelAt(at.stages, d.Stage, d.Sideways)
-	next.ExpectedCost = a.models.ExpectedNeutral(next.Model, m.PromptTokens, int64(m.MaxOutput))
+	next.ExpectedCost = a.models.ExpectedTask(next.Model, at.task, m.PromptTokens, int64(m.MaxOutput))
 	if !d.NotBefore.IsZero() {
 		next.Wait = d.NotBefore.Sub(now)
 	}

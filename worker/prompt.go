@@ -72,6 +72,25 @@ func withContext(messages []task.Message, context []string) []task.Message {
 	return append([]task.Message{{Role: task.RoleUser, Content: text}}, messages...)
 }
 
+// newTranslation builds the call of one attempt at a translation service, which takes the task's text and nothing else: the
+// feature's prompt and an earlier answer's complaint are for models.
+func newTranslation(id uuid.UUID, t *task.Task, f catalog.Feature, modelID string) providers.Call {
+	call := providers.Call{
+		AttemptID: id,
+		Model:     modelID,
+		Messages:  append(append([]task.Message(nil), t.Messages...), task.Message{Role: task.RoleUser, Content: t.Input}),
+		Context:   t.Context,
+		Tools:     t.Tools,
+	}
+	if f.Translate != nil {
+		call.Translate = &providers.Translate{
+			Source: f.Translate.Source, Target: f.Translate.Target, Formality: f.Translate.Formality,
+			Glossary: f.Translate.Glossary,
+		}
+	}
+	return call
+}
+
 // withHint tells a model what was wrong with an earlier answer. The last turn is the user's, so the hint joins it: a
 // second user turn in a row is refused by some providers.
 func withHint(messages []task.Message, hint string) []task.Message {
