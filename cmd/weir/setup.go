@@ -15,7 +15,9 @@ import (
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/anthropic"
+	"github.com/weirhq/weir/providers/deepl"
 	"github.com/weirhq/weir/providers/gemini"
+	"github.com/weirhq/weir/providers/libretranslate"
 	"github.com/weirhq/weir/providers/openai"
 	"github.com/weirhq/weir/providers/responses"
 	"github.com/weirhq/weir/validators"
@@ -149,6 +151,32 @@ func buildProvider(
 		return responses.New(config)
 	case catalog.APIGemini:
 		return gemini.New(config)
+	case catalog.APIDeepL:
+		if err := checkPlan(p.Prices, key); err != nil {
+			return nil, err
+		}
+		return deepl.New(config)
+	case catalog.APILibreTranslate:
+		return libretranslate.New(config)
 	}
 	return nil, fmt.Errorf("api %q is unknown", p.API)
+}
+
+// The price book's names of DeepL's two plans.
+const (
+	deeplPro  = "deepl"
+	deeplFree = "deepl-free"
+)
+
+// checkPlan says that a key of one of DeepL's plans would be booked at the prices of the other. What prices of one's own say
+// is one's own.
+func checkPlan(prices string, key providers.Secret) error {
+	switch {
+	case key.IsZero():
+	case deepl.IsFree(key) && prices == deeplPro:
+		return fmt.Errorf("the key is of DeepL's free plan, which bills nothing: set prices: %s", deeplFree)
+	case !deepl.IsFree(key) && prices == deeplFree:
+		return errors.New("the key is not of DeepL's free plan: leave out prices")
+	}
+	return nil
 }

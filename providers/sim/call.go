@@ -89,7 +89,7 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 // admit refuses what the account or the model does not allow.
 func (c *call) admit() *problem {
 	key := c.server.config.Key
-	if key != "" && !carries(c.r.Header, key) {
+	if key != "" && c.q.key != key && !carries(c.r.Header, key) {
 		return &problem{kind: unauthorized, message: "The API key is not valid"}
 	}
 	c.model = c.server.modelOf(c.q.model)
@@ -102,7 +102,8 @@ func (c *call) admit() *problem {
 // carries says that a request has the key where one of the APIs looks for it.
 func carries(h http.Header, key string) bool {
 	return h.Get("X-Api-Key") == key || h.Get("X-Goog-Api-Key") == key || h.Get("Api-Key") == key ||
-		strings.TrimPrefix(h.Get("Authorization"), "Bearer ") == key
+		strings.TrimPrefix(h.Get("Authorization"), "Bearer ") == key ||
+		strings.TrimPrefix(h.Get("Authorization"), "DeepL-Auth-Key ") == key
 }
 
 func (c *call) allowed() *problem {
@@ -188,7 +189,7 @@ func (c *call) work(ctx context.Context, fault Fault) {
 		return
 	}
 	c.server.cache.keep(done.keep, c.server.config.Now())
-	done.reply.unmetered = fault == FaultNoUsage
+	done.reply.unmetered = fault == FaultNoUsage || c.q.uncounted
 	if bill := c.server.config.Bill; bill != nil {
 		if cost, ok := bill(c.q.model, done.reply.usage, c.entry.Began); ok {
 			done.reply.cost = &cost
@@ -208,6 +209,9 @@ type thought struct {
 func (c *call) think() (thought, time.Duration, *problem) {
 	if c.server.config.Recordings.has(c.q.model) {
 		return c.recall()
+	}
+	if c.q.translation != nil {
+		return c.translate()
 	}
 	s := c.server
 	bill := s.meter(c.q, c.model, c.wire, c.entry.At)

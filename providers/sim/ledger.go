@@ -36,7 +36,7 @@ type Entry struct {
 	At time.Time `json:"at"`
 	// AttemptID is the client's id of the request, empty when it sent none.
 	AttemptID string `json:"attempt_id,omitempty"`
-	// API is the wire format: anthropic, openai or gemini.
+	// API is the wire format: anthropic, openai, gemini, deepl or libretranslate.
 	API   string `json:"api"`
 	Model string `json:"model"`
 	// Labels are what the client keeps beside the request, in the dialects that take them.
@@ -149,6 +149,7 @@ func addUsage(sum *task.Usage, u task.Usage) {
 	sum.CacheWrite1h += u.CacheWrite1h
 	sum.Output += u.Output
 	sum.Reasoning += u.Reasoning
+	sum.Characters += u.Characters
 }
 
 // entries is a copy of what is kept.

@@ -127,5 +127,18 @@ func Profiles() map[string]ModelProfile {
 		"gemini-3.5-flash":       gemini(Mid(), 350),
 		"gemini-3.8-flash":       gemini(Mid(), 350),
 		"gemini-3.1-pro-preview": gemini(Flagship(), 600),
+
+		modelDeepL:                 service(modelDeepL),
+		"latency_optimized":        service("latency_optimized"),
+		"quality_optimized":        service("quality_optimized"),
+		"prefer_quality_optimized": service("quality_optimized"), // the answer names the one that was used
+		modelLibre:                 service(modelLibre),
 	}
+}
+
+// service is the profile of a translation service: quick, and it neither stops early nor refuses.
+func service(model string) ModelProfile {
+	p := Mini()
+	p.Truncate, p.Refuse, p.Snapshot = 0, 0, model
+	return p
 }

@@ -29,6 +29,11 @@ type question struct {
 	// effort and thinking are how hard the model is to think: a word, and a budget in tokens.
 	effort   string
 	thinking int
+	// translation is what a translation service is asked for, nil for a model; its key stands in the body with some.
+	translation *translation
+	key         string
+	// uncounted says that the answer is not to tell what was billed.
+	uncounted bool
 	// attempt is the client's id of the request, and recording its id of the prompt.
 	attempt, recording string
 	// The things that some models refuse.
