@@ -54,7 +54,9 @@ func (s Suite) testOnlyTranslations(t *testing.T, p providers.Provider) {
 		func(c *providers.Call) { c.Messages[0].Content = "" },
 		func(c *providers.Call) { c.System = "Be polite." },
 		func(c *providers.Call) { c.Context = []string{"The customer is new."} },
-		func(c *providers.Call) { c.Examples = []task.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b"}} },
+		func(c *providers.Call) {
+			c.Examples = []task.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b"}}
+		},
 		func(c *providers.Call) { c.Effort = "high" },
 		func(c *providers.Call) { c.ThinkingTokens = 1 },
 		func(c *providers.Call) { c.Temperature = new(0.5) },
