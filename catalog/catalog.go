@@ -37,9 +37,8 @@ const (
 	APIResponses = "openai-responses"
 	APIGemini    = "gemini" // generateContent of the Gemini Developer API
 
-	// Translation services, which take a text and no prompt.
-	APIDeepL          = "deepl"
-	APILibreTranslate = "libretranslate" // also of servers with NLLB
+	APIDeepL          = "deepl"          // a translation service, which takes a text and no prompt
+	APILibreTranslate = "libretranslate" // another, also of servers with NLLB
 )
 
 // Provider is one account at one endpoint.

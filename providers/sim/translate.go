@@ -112,7 +112,7 @@ func deeplStatus(k problemKind) int {
 		return quota
 	case unavailable:
 		return http.StatusServiceUnavailable
-	case overloaded:
+	case overloaded, noRoom:
 		return statusOverloaded
 	case serverError:
 	}
@@ -168,7 +168,7 @@ func (libre) failure(p *problem, _ string) ([]byte, int) {
 		words, status = "Invalid API key", http.StatusForbidden
 	case rateLimited, quotaSpent:
 		words, status = "Slowdown: "+p.message, http.StatusTooManyRequests
-	case unavailable, overloaded:
+	case unavailable, overloaded, noRoom:
 		status = http.StatusServiceUnavailable
 	case serverError:
 	}
