@@ -50,8 +50,8 @@ func readLanguage(o *object, key string) string {
 	return code
 }
 
-// validLanguage takes what looks like a tag of BCP 47: two or three letters, then parts of letters and digits. Which of them
-// there are is the service's to say.
+// validLanguage takes what looks like a tag of BCP 47: two or three letters, then parts of letters and digits. Which of
+// them there are is the service's to say.
 func validLanguage(code string) bool {
 	for i, part := range strings.Split(code, "-") {
 		if len(part) < 2 || i == 0 && len(part) > 3 { // de, fil
@@ -82,8 +82,8 @@ func checkTranslations(c *Catalog, r *report) {
 	}
 	for _, class := range classes() {
 		if model := c.translationIn(c.Cascades[class]); model != "" {
-			r.add("cascades."+string(class), "leads to model %q of a translation service, which every feature of the class would be sent to; "+
-				"name it in the cascade of a feature with translate", model)
+			r.add("cascades."+string(class), "leads to model %q of a translation service, which every feature of the class "+
+				"would be sent to; name it in the cascade of a feature with translate", model)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Features)) {

@@ -11,15 +11,15 @@ import (
 	"github.com/weirhq/weir/providers/deepl"
 )
 
-// initTranslator is an account at DeepL. Where there is none, nil, the configuration has in comments how a server of one's own
-// would come in its place.
+// initTranslator is an account at DeepL. Where there is none, nil, the configuration has in comments how a server of one's
+// own would come in its place.
 type initTranslator struct {
 	keyEnv string
 	free   bool // a key of the plan that bills nothing
 }
 
-// chooseTranslator takes DeepL when it is among the named providers, or when none are named and its key is set. It gives back
-// the other names.
+// chooseTranslator takes DeepL when it is among the named providers, or when none are named and its key is set. It gives
+// back the other names.
 func chooseTranslator(names []string, getenv func(string) string) ([]string, *initTranslator) {
 	t := &initTranslator{keyEnv: "DEEPL_AUTH_KEY"}
 	key := strings.TrimSpace(getenv(t.keyEnv))

@@ -81,7 +81,9 @@ func (c *pricesCostCmd) Run(a *app) error {
 	}
 	priced := pricedUsage{Model: provider + "/" + model, Mode: c.Mode, At: at, Row: cost.Row, Cost: cost.Total}
 	for _, l := range cost.Lines {
-		priced.Lines = append(priced.Lines, costLine{Kind: l.Kind, Count: l.Count, Unit: unitOf(l.Kind), Rate: l.RatePico * perMTok, Cost: l.CostPico})
+		priced.Lines = append(priced.Lines, costLine{
+			Kind: l.Kind, Count: l.Count, Unit: unitOf(l.Kind), Rate: l.RatePico * perMTok, Cost: l.CostPico,
+		})
 		priced.List += l.CostPico
 	}
 	if c.JSON {

@@ -168,8 +168,8 @@ const (
 	deeplFree = "deepl-free"
 )
 
-// checkPlan says that a key of one of DeepL's plans would be booked at the prices of the other. What prices of one's own say
-// is one's own.
+// checkPlan says that a key of one of DeepL's plans would be booked at the prices of the other. What prices of one's own
+// say is one's own.
 func checkPlan(prices string, key providers.Secret) error {
 	switch {
 	case key.IsZero():
