@@ -21,7 +21,8 @@ type Models struct {
 
 // NewModels joins catalog and book.
 func NewModels(c *catalog.Catalog, book *pricing.Book, now func() time.Time) *Models {
-	m := &Models{catalog: c, book: book, now: now, facts: make(map[string]cascade.Model, len(c.Models)),
+	m := &Models{
+		catalog: c, book: book, now: now, facts: make(map[string]cascade.Model, len(c.Models)),
 		traits: make(map[string]pricing.Traits, len(c.Models)),
 	}
 	for name, model := range c.Models {

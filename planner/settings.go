@@ -40,7 +40,8 @@ func (m *Models) checkSettings() []error {
 			if refusesEffort(m.Traits(used), f.Effort) {
 				errs = append(errs, fmt.Errorf(
 					"features.%s.effort: model %q (%s) refuses effort %q; set effort at the models instead",
-					name, used, m.catalog.Models[used].ID, f.Effort))
+					name, used, m.catalog.Models[used].ID, f.Effort,
+				))
 			}
 		}
 	}
