@@ -98,6 +98,7 @@ func (p *Planner) PlanCounted(
 		prompt.Text = textOf(t)
 	}
 	plan := cascade.New(decision.Class, facts, order, prompt)
+	planned.MaxOutput = output
 	planned.Doubts = cascade.Doubts(facts, order, prompt.Tokens, prompt.Tokens, prompt.MaxOutput)
 	if len(plan.Stages) == 0 {
 		return planned, noModel(plan, prompt)
