@@ -20,8 +20,8 @@ type Model struct {
 	// HighFactor is TokenFactor for one of a hundred prompts: what decides whether a prompt fits and which rates it is
 	// expected to have; 0 takes TokenFactor.
 	HighFactor float64
-	// LowFactor is TokenFactor for one of a hundred prompts on the other side; only what Doubts says goes by it. 0 where
-	// neither it nor HighFactor is known.
+	// LowFactor is TokenFactor for one of a hundred prompts on the other side. It is known where HighFactor is, and only
+	// Doubts goes by it.
 	LowFactor float64
 	// Countable says that the provider can be asked how many tokens a prompt has.
 	Countable bool

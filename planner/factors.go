@@ -115,7 +115,7 @@ func (f *Factors) Learn(rows []store.TokenRatios) {
 		r := ratiosOf(row)
 		if r.Samples >= LeastRatios {
 			learned[ratioKey{row.Model, row.Feature, row.CallPath}] = factor{
-				mean: r.Mean(), high: r.Quantile(0.99), low: r.Quantile(0.01),
+				mean: r.Mean(), high: r.Quantile(0.99), low: r.Floor(0.01),
 			}
 		}
 	}

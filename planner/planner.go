@@ -92,11 +92,12 @@ func (p *Planner) PlanCounted(
 	decision := p.classify(ctx, id, classifier.Subject{Task: t, Feature: feature})
 	output := maxOutput(maxOutputTokens, feature)
 	order := p.Catalog.CascadeFor(feature, decision.Class)
-	facts := p.Models.counted(p.Factors.of(p.Models.facts, t.Feature, t.CallPath), counts)
+	facts := p.Factors.of(p.Models.facts, t.Feature, t.CallPath)
 	prompt := cascade.Prompt{Tokens: p.promptTokens(t, facts, order, int64(output)), MaxOutput: int64(output)}
 	if feature.Translate != nil { // no other feature has a use for it
 		prompt.Text = textOf(t)
 	}
+	facts = p.Models.counted(facts, counts) // weir's own count is as exact as it would be without
 	plan := cascade.New(decision.Class, facts, order, prompt)
 	planned.MaxOutput = output
 	planned.Doubts = cascade.Doubts(facts, order, prompt.Tokens, prompt.Tokens, prompt.MaxOutput)
