@@ -63,6 +63,10 @@ func (w *classify) Work(ctx context.Context, job *river.Job[jobs.Classify]) erro
 
 // write commits what was decided and passes it on.
 func (w *classify) write(ctx context.Context, batch uuid.UUID, p *planned) error {
+	if len(p.ready)+len(p.endings) == 0 { // all of it hangs on counts
+		w.dispatcher.Wake()
+		return nil
+	}
 	err := w.commit(ctx, p)
 	if store.DataError(err) {
 		err = w.commitEach(ctx, p)

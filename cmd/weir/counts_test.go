@@ -16,7 +16,7 @@ import (
 )
 
 // countsYAML has three features, one for each format that counts. The limit of each small model is LIMIT tokens, right
-// below what weir estimates of the long task.
+// below what weir estimates of the long task. The fourth one's model costs five times as much for more than 100,000 tokens.
 const countsYAML = `
 providers:
   claude: {api: anthropic, base_url: "%[1]s", allow_private: true, count_tokens: true}
@@ -25,12 +25,14 @@ providers:
 models:
   claude-small: {provider: claude, id: claude-haiku-5-5, tier: mini, max_input: LIMIT_CLAUDE}
   claude-large: {provider: claude, id: claude-sonnet-5-5, tier: mid}
+  edge-small: {provider: claude, id: claude-haiku-5-5, tier: mini}
   gpt-small: {provider: gpt, id: gpt-6-luna, tier: mini, max_input: LIMIT_GPT}
   gpt-large: {provider: gpt, id: gpt-6.2-sol, tier: mid}
   gem-small: {provider: gem, id: gemini-3.5-flash-lite, tier: mini, max_input: LIMIT_GEM}
   gem-large: {provider: gem, id: gemini-3.5-flash, tier: mid}
 features:
   claude: {system: Sort it., cascade: [claude-small, claude-large], max_output_tokens: 100}
+  edge: {system: Sort it., cascade: [edge-small], max_output_tokens: 100}
   gpt: {system: Sort it., cascade: [gpt-small, gpt-large], max_output_tokens: 100}
   gem: {system: Sort it., cascade: [gem-small, gem-large], max_output_tokens: 100}
 `
@@ -49,7 +51,7 @@ func countsTest(t *testing.T, scripts ...sim.Script) *crashBundle {
 	p, err := producer.New(b.nats.Connect(t), producer.Config{Tenant: "acme"})
 	require.NoError(t, err)
 	var tasks []task.Task
-	for _, feature := range []string{"claude", "gpt", "gem"} {
+	for feature, words := range map[string]int{"claude": words, "gpt": words, "gem": words, "edge": 60_000} {
 		tasks = append(tasks,
 			task.Task{ID: feature + "-short", Feature: feature, Input: "word"},
 			task.Task{ID: feature + "-long", Feature: feature, Input: "word" + strings.Repeat(" word", words-1)})
@@ -62,7 +64,7 @@ func countsTest(t *testing.T, scripts ...sim.Script) *crashBundle {
 	b.checkBills(t)
 	ledgertest.Check(t, b.pool)
 	require.Zero(t, b.count(t, `SELECT count(*) FROM weir.tasks WHERE state <> 'succeeded'`))
-	require.Equal(t, 3, b.count(t, `
+	require.Equal(t, 4, b.count(t, `
 		SELECT count(*) FROM weir.tasks t JOIN weir.plans p ON p.id = t.plan_id
 		WHERE t.key LIKE '%-short' AND p.stages->0->>'model' LIKE '%-small' AND p.included::text NOT LIKE '%counts%'`),
 		"far from every limit nobody is asked")
@@ -84,13 +86,16 @@ func (b *crashBundle) long(t *testing.T, feature string) (first, included, exclu
 func TestCounts(t *testing.T) {
 	t.Parallel()
 	b := countsTest(t)
-	require.EqualValues(t, 3, b.sim.Stats().Counts, "each model whose limit is in doubt, once")
+	require.EqualValues(t, 4, b.sim.Stats().Counts, "each model whose limit or price is in doubt, once")
 	for _, feature := range []string{"claude", "gem"} {
 		first, included, excluded := b.long(t, feature)
 		require.Equal(t, feature+"-small", first)
 		require.Contains(t, included, "the prompt as its provider counts it and the longest answer fit its input limit")
 		require.Equal(t, "[]", excluded)
 	}
+	_, edge, _ := b.long(t, "edge")
+	require.Contains(t, edge, "as its provider counts it")
+	require.NotContains(t, edge, "at the rates of its long prompts")
 	first, included, excluded := b.long(t, "gpt")
 	require.Equal(t, "gpt-large", first)
 	require.NotContains(t, included, "counts it", "of the large one nothing is in doubt")
@@ -101,7 +106,10 @@ func TestCounts(t *testing.T) {
 func TestCounts_Down(t *testing.T) {
 	t.Parallel()
 	b := countsTest(t, sim.Script{Counts: true, Fault: sim.FaultUnavailable})
-	require.EqualValues(t, 3, b.sim.Stats().Counts)
+	require.Positive(t, b.sim.Stats().Counts)
+	require.LessOrEqual(t, b.sim.Stats().Counts, int64(4))
+	_, edge, _ := b.long(t, "edge")
+	require.Contains(t, edge, "at the rates of its long prompts", "102,000 tokens are estimated")
 	for _, feature := range []string{"claude", "gpt", "gem"} {
 		first, included, excluded := b.long(t, feature)
 		require.Equal(t, feature+"-large", first)
