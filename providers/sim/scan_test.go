@@ -68,8 +68,13 @@ func FuzzParse(f *testing.F) {
 	header := http.Header{"Anthropic-Version": {"x"}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, w := range []wire{
-			messages{}, completions{}, responses{}, generate{model: "m"},
-			messages{counts: true}, responses{counts: true}, generate{model: "m", counts: true},
+			messages{},
+			completions{},
+			responses{},
+			generate{model: "m"},
+			messages{counts: true},
+			responses{counts: true},
+			generate{model: "m", counts: true},
 		} {
 			q, problem := w.parse(body, header)
 			if problem != nil {
