@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -194,6 +195,25 @@ func TestCounts_LateQuestionsAreNotPut(t *testing.T) {
 	asked, _ := b.run(ctx, 1, "haiku")
 	require.Zero(t, asked)
 	require.True(t, b.helps([]string{"haiku"}))
+}
+
+// TestCounts_WaitNoLongerThanTheyMay has a provider that never answers: all tasks together wait once, and then it is left
+// alone.
+func TestCounts_WaitNoLongerThanTheyMay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupCounts(t)
+		b.fake.answer = func(ctx context.Context) (int64, error) {
+			<-ctx.Done()
+			return 0, &providers.CallError{Class: task.FailTimeout, Message: "late"}
+		}
+		started := time.Now()
+		b.requireRun(t, 20, countsInFlight, 0)
+		require.Equal(t, countTime, time.Since(started))
+		require.False(t, b.helps([]string{"haiku"}))
+		b.requireRun(t, 20, 0, 0)
+		require.Equal(t, countTime, time.Since(started))
+	})
 }
 
 func TestCounts_AreFew(t *testing.T) {
