@@ -20,6 +20,14 @@ type Model struct {
 	// HighFactor is TokenFactor for one of a hundred prompts: what decides whether a prompt fits and which rates it is
 	// expected to have; 0 takes TokenFactor.
 	HighFactor float64
+	// LowFactor is TokenFactor for one of a hundred prompts on the other side. It is known where HighFactor is, and only
+	// Doubts goes by it.
+	LowFactor float64
+	// Countable says that the provider can be asked how many tokens a prompt has.
+	Countable bool
+	// Counted is what the provider said of this prompt; 0 where it was not asked, or did not say. It stands in the place of
+	// every estimate, and Expected and OneBand then leave no margin.
+	Counted int64
 	// Sideways are models of equal tier to fall back to.
 	Sideways []string
 	// Expected is the cost of one call by the price in force. An error means that none is: the model is left out.
@@ -27,6 +35,9 @@ type Model struct {
 	// OneBand reports whether Expected takes the same rates for every prompt of so many tokens, from least to most. Nil
 	// counts as true.
 	OneBand func(least, most int64) bool
+	// SureBand reports whether no count could show that a prompt estimated from least to most tokens has other rates than
+	// Expected takes. Nil counts as true.
+	SureBand func(least, most int64) bool
 	// Translation is set for a translation service: the cost of a text of so many characters, in place of Expected. Such a
 	// model takes a text and nothing else, puts out what it puts out, and its MaxInput is in characters.
 	Translation func(characters int64) (task.Pico, error)
@@ -34,11 +45,21 @@ type Model struct {
 	MaxBytes int64
 }
 
-// Tokens is the model's own count for a neutral count, rounded up.
-func (m Model) Tokens(neutral int64) int64 { return scale(neutral, m.TokenFactor) }
+// Tokens is the model's own count for a neutral count, rounded up; what the provider counted, where it did.
+func (m Model) Tokens(neutral int64) int64 {
+	if m.Counted > 0 {
+		return m.Counted
+	}
+	return scale(neutral, m.TokenFactor)
+}
 
-// High is what the model counts at the most, in 99 of 100 prompts.
-func (m Model) High(neutral int64) int64 { return max(m.Tokens(neutral), scale(neutral, m.HighFactor)) }
+// High is what the model counts at the most, in 99 of 100 prompts; what the provider counted, where it did.
+func (m Model) High(neutral int64) int64 {
+	if m.Counted > 0 {
+		return m.Counted
+	}
+	return max(m.Tokens(neutral), scale(neutral, m.HighFactor))
+}
 
 // Cost is what a call is expected to cost. A prompt that may be in a dearer band is expected there.
 func (m Model) Cost(prompt Prompt) (task.Pico, error) {
@@ -186,8 +207,14 @@ func (m Model) fitting() string {
 	if m.Translation != nil {
 		return "it translates the task's text"
 	}
+	if m.MaxInput <= 0 && m.Counted > 0 {
+		return "its provider has counted the prompt, and its input limit is not known"
+	}
 	if m.MaxInput <= 0 {
 		return "its input limit is not known"
+	}
+	if m.Counted > 0 {
+		return fmt.Sprintf("the prompt as its provider counts it and the longest answer fit its input limit of %d tokens", m.MaxInput)
 	}
 	return fmt.Sprintf("the prompt and the longest answer fit its input limit of %d tokens", m.MaxInput)
 }
@@ -245,6 +272,9 @@ func exclusion(models map[string]Model, name string, prompt Prompt) string {
 	switch {
 	case !model.answers(prompt.MaxOutput):
 		return fmt.Sprintf("the answer may be longer than the model's output limit of %d tokens", model.MaxOutput)
+	case model.Counted > 0 && !model.fits(model.Counted, prompt.MaxOutput):
+		return fmt.Sprintf("the prompt as its provider counts it and the longest answer exceed the model's input limit of %d tokens",
+			model.MaxInput)
 	case !model.fits(model.High(prompt.Tokens), prompt.MaxOutput):
 		return fmt.Sprintf("the estimated prompt and the longest answer exceed the model's input limit of %d tokens", model.MaxInput)
 	}

@@ -71,6 +71,8 @@ type Provider struct {
 	MaxBodyBytes int64
 	// AllowPrivate permits base URLs on loopback and private networks and plain http.
 	AllowPrivate bool
+	// CountTokens has the provider asked how many tokens a prompt has where the plan hangs on it.
+	CountTokens bool
 	// RateLimits are the account's limits by name, shared by all processes. Never nil.
 	RateLimits map[string]RateLimit
 }

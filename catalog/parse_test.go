@@ -248,7 +248,7 @@ func TestParse_EveryKey(t *testing.T) {
 		},
 		"gem": {
 			Name: "gem", API: "gemini", Prices: "google", ConnectTimeout: 10 * time.Second, Timeout: 120 * time.Second,
-			IdleTimeout: 60 * time.Second, Concurrency: 32, MaxBodyBytes: 8 << 20, RateLimits: map[string]catalog.RateLimit{},
+			IdleTimeout: 60 * time.Second, Concurrency: 32, MaxBodyBytes: 8 << 20, CountTokens: true, RateLimits: map[string]catalog.RateLimit{},
 		},
 	}, c.Providers)
 	require.Equal(t, map[string]catalog.Model{

@@ -20,7 +20,12 @@ func readProvider(name string, o *object) Provider {
 		Concurrency:    o.count("concurrency", DefaultConcurrency, 1, maxConcurrency),
 		MaxBodyBytes:   o.size("max_body_bytes", DefaultMaxBodyBytes, minBodyBytes, maxBodyBytes),
 		AllowPrivate:   o.flag("allow_private"),
+		CountTokens:    o.flag("count_tokens"),
 		RateLimits:     named(o, "rate_limits", readRateLimit),
+	}
+	if p.CountTokens && api != "" && !countsTokens(api) {
+		o.r.add(o.at("count_tokens"), "needs api %s; api %q has no endpoint that counts tokens",
+			listed([]string{APIAnthropic, APIResponses, APIGemini}), api)
 	}
 	p.BaseURL = readBaseURL(o, p.AllowPrivate)
 	p.HeadersEnv = readHeaders(o)
@@ -33,6 +38,11 @@ func readProvider(name string, o *object) Provider {
 
 func apis() []string {
 	return []string{APIAnthropic, APIOpenAI, APIResponses, APIGemini, APIDeepL, APILibreTranslate}
+}
+
+// countsTokens says that an API has an endpoint that counts a prompt's tokens for nothing.
+func countsTokens(api string) bool {
+	return api == APIAnthropic || api == APIResponses || api == APIGemini
 }
 
 // pricesOf is whom the price book names for an API: the one who sends the bill, which is not always the API's name.

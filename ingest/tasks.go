@@ -170,7 +170,7 @@ func (h *tasks) offer(ctx context.Context, from origin, tenant, feature, msgID s
 }
 
 // plan gives a task its class and plan. One that cannot be planned is left to its classify job, which ends it and says
-// why.
+// why; so is one whose plan hangs on a provider's count.
 func (h *tasks) plan(ctx context.Context, o *offer, t *task.Task) {
 	if h.planner == nil {
 		return
@@ -178,6 +178,9 @@ func (h *tasks) plan(ctx context.Context, o *offer, t *task.Task) {
 	planned, err := h.planner.Plan(ctx, o.task.ID, t, t.MaxOutputTokens)
 	if err != nil {
 		h.logger.DebugContext(ctx, "task was not planned", slog.String("task_id", o.task.ID.String()), slog.Any("err", err))
+		return
+	}
+	if len(planned.Doubts) > 0 { // its classify job has the provider count: nothing of that may hold up the intake
 		return
 	}
 	o.task.Classified, o.plan = &planned.Classified, &planned.Plan

@@ -37,8 +37,8 @@ type Factors struct {
 
 type ratioKey struct{ model, feature, callPath string }
 
-// factor is the mean of what was seen, and what 99 of 100 prompts do not exceed.
-type factor struct{ mean, high float64 }
+// factor is the mean of what was seen, what 99 of 100 prompts do not exceed, and what one of 100 does not.
+type factor struct{ mean, high, low float64 }
 
 // NewFactors makes factors that have learnt nothing.
 func NewFactors(now func() time.Time) *Factors {
@@ -114,7 +114,9 @@ func (f *Factors) Learn(rows []store.TokenRatios) {
 	for _, row := range rows {
 		r := ratiosOf(row)
 		if r.Samples >= LeastRatios {
-			learned[ratioKey{row.Model, row.Feature, row.CallPath}] = factor{mean: r.Mean(), high: r.Quantile(0.99)}
+			learned[ratioKey{row.Model, row.Feature, row.CallPath}] = factor{
+				mean: r.Mean(), high: r.Quantile(0.99), low: r.Floor(0.01),
+			}
 		}
 	}
 	f.mu.Lock()
@@ -143,7 +145,7 @@ func (f *Factors) of(facts map[string]cascade.Model, feature, callPath string) m
 	for name, model := range own {
 		for _, key := range []ratioKey{{name, feature, callPath}, {model: name, feature: feature}, {model: name}} {
 			if learned, ok := f.learned[key]; ok {
-				model.TokenFactor, model.HighFactor = learned.mean, learned.high
+				model.TokenFactor, model.HighFactor, model.LowFactor = learned.mean, learned.high, learned.low
 				own[name] = model
 				break
 			}

@@ -39,10 +39,12 @@ func (m *Models) fact(name string, model catalog.Model) cascade.Model {
 		MaxOutput:   traits.MaxOutput,
 		TokenFactor: traits.TokenFactor,
 		Sideways:    model.Sideways,
+		Countable:   m.catalog.Providers[model.Provider].CountTokens,
 		Expected:    func(prompt, output int64) (task.Pico, error) { return m.Expected(name, prompt, output) },
 	}
 	if m.book.Banded(m.priceProvider(model), model.PricedAs()) {
 		fact.OneBand = func(least, most int64) bool { return m.oneBand(name, least, most) }
+		fact.SureBand = func(least, most int64) bool { return m.sureBand(name, least, most) }
 	}
 	if model.MaxInput > 0 {
 		fact.MaxInput = model.MaxInput

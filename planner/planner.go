@@ -62,12 +62,23 @@ func New(c Config) *Planner {
 type Planned struct {
 	store.Classified
 	Plan store.StoredPlan
+	// Doubts are the models whose own count of the prompt may change the plan, where their providers can be asked: see
+	// PlanCounted. They come with an error too.
+	Doubts []string
 }
 
 // Plan gives one task its class and its plan. MaxOutputTokens is the task's own limit of an answer, 0 for none. An error is
 // why the task cannot be done, in words for its result: no model of the cascade can take it. A classifier that fails or
 // panics costs the task no more than its class, which is the configured default then.
-func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutputTokens int) (planned Planned, err error) {
+func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutputTokens int) (Planned, error) {
+	return p.PlanCounted(ctx, id, t, maxOutputTokens, nil)
+}
+
+// PlanCounted is Plan with what providers have counted of the task's prompt, by model: that many tokens and no others it
+// has there, without a margin. The other models' are estimated.
+func (p *Planner) PlanCounted(
+	ctx context.Context, id uuid.UUID, t *task.Task, maxOutputTokens int, counts map[string]int64,
+) (planned Planned, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.panicked(ctx, id, v)
@@ -86,19 +97,27 @@ func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutpu
 	if feature.Translate != nil { // no other feature has a use for it
 		prompt.Text = textOf(t)
 	}
+	facts = p.Models.counted(facts, counts) // weir's own count is as exact as it would be without
 	plan := cascade.New(decision.Class, facts, order, prompt)
+	planned.MaxOutput = output
+	planned.Doubts = cascade.Doubts(facts, order, prompt.Tokens, prompt.Tokens, prompt.MaxOutput)
 	if len(plan.Stages) == 0 {
 		return planned, noModel(plan, prompt)
 	}
 	first := plan.Stages[0].Model
 	stored := p.stored(plan)
 	prefixHash, prefixTokens := p.prefixOf(t)
-	return Planned{Plan: stored, Classified: store.Classified{
+	planned.Plan = stored
+	planned.Classified = store.Classified{
 		TaskID: id, Class: decision.Class, Source: source(decision), Confidence: decision.Confidence,
 		PlanID: stored.ID, Model: first,
 		ExpectedCost: p.Models.ExpectedTask(first, t, prompt.Tokens, prompt.MaxOutput),
 		PromptTokens: prompt.Tokens, MaxOutput: output, PrefixHash: prefixHash, PrefixTokens: prefixTokens,
-	}}, nil
+	}
+	if facts[first].Counted > 0 {
+		planned.ExpectedCost = p.Models.expectedCounted(first, facts[first].Counted, prompt.MaxOutput)
+	}
+	return planned, nil
 }
 
 // classify asks the classifier. One task that cannot be classified never strands its batch: it takes the safe class.

@@ -16,7 +16,8 @@ func (p *Planner) promptTokens(t *task.Task, facts map[string]cascade.Model, ord
 	texts := textsOf(t)
 	known := p.prefixes[t.Feature].size.Plus(tokens.Exactly(int64(len(texts)) * framing))
 	return p.counter.Narrow(known, texts, func(s tokens.Size) bool {
-		return cascade.Alike(facts, order, s.Least, s.Most, maxOutput)
+		return cascade.Alike(facts, order, s.Least, s.Most, maxOutput) &&
+			len(cascade.Doubts(facts, order, s.Least, s.Most, maxOutput)) == 0
 	}).About
 }
 

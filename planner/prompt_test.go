@@ -67,7 +67,13 @@ features:
 
 func newCliffPlanner(tb testing.TB) *planner.Planner {
 	tb.Helper()
-	parsed, err := catalog.Parse([]byte(cliffCatalog))
+	return newPlannerOf(tb, cliffCatalog)
+}
+
+// newPlannerOf is a planner of the book with a cliff.
+func newPlannerOf(tb testing.TB, yaml string) *planner.Planner {
+	tb.Helper()
+	parsed, err := catalog.Parse([]byte(yaml))
 	require.NoError(tb, err)
 	book, err := pricing.Load(fstest.MapFS{"acme.yaml": {Data: []byte(cliff)}})
 	require.NoError(tb, err)

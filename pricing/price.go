@@ -242,6 +242,22 @@ func (p Price) OneBand(least, most int64) bool {
 	return first == firstOfMost && last == lastOfMost
 }
 
+// SureBand reports whether every prompt is in one band that is estimated at so many tokens, from least to most, with the
+// margin that Expected leaves below an edge.
+func (p Price) SureBand(least, most int64) bool {
+	if p.row == nil {
+		return true
+	}
+	_, last := p.list.likely(most)
+	return p.list.band(least) == last
+}
+
+// SameBand reports whether Cost takes the same rates for every prompt of so many tokens, from least to most. Unlike OneBand
+// it leaves no margin: the counts are the provider's own.
+func (p Price) SameBand(least, most int64) bool {
+	return p.row == nil || p.list.band(least) == p.list.band(most)
+}
+
 func (p Price) check(counts ...int64) error {
 	if p.row == nil {
 		return ErrUnpriced

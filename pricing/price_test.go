@@ -141,6 +141,21 @@ func TestPrice_OneBand(t *testing.T) {
 	require.True(t, pricing.Price{}.OneBand(0, 1<<40))
 }
 
+func TestPrice_SameBand(t *testing.T) {
+	t.Parallel()
+	price := mustPrice(t, mustBook(t, acme("")), small())
+	require.True(t, price.SureBand(0, 849))
+	require.False(t, price.SureBand(0, 850), "within the margin")
+	require.False(t, price.SureBand(900, 900))
+	require.False(t, price.SureBand(1000, 1001))
+	require.True(t, price.SureBand(1001, 1<<40))
+	require.True(t, pricing.Price{}.SureBand(0, 1<<40))
+	require.True(t, price.SameBand(0, 1000))
+	require.False(t, price.SameBand(1000, 1001))
+	require.True(t, price.SameBand(1001, 1<<40))
+	require.True(t, pricing.Price{}.SameBand(0, 1<<40))
+}
+
 func TestPrice_RowInForceWhenSent(t *testing.T) {
 	t.Parallel()
 	book := mustEmbedded(t)

@@ -24,6 +24,15 @@ type Provider interface {
 	Do(context.Context, Request) (Reply, error)
 }
 
+// TokenCounter is a Provider whose API tells for nothing how many tokens the prompt of a call has. It is the provider's own
+// estimate of what it would bill: no usage, and never booked as one.
+type TokenCounter interface {
+	// PrepareCount encodes the question about a call, with the same prompt as Prepare. Every error wraps ErrCall.
+	PrepareCount(Call) (Request, error)
+	// Count asks once, in a few seconds at most. Every error is a *CallError.
+	Count(context.Context, Request) (int64, error)
+}
+
 // Call is one question to one model, independent of any wire format.
 type Call struct {
 	// AttemptID goes along as the client's request id.

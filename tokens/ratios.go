@@ -82,6 +82,12 @@ func (r *Ratios) Quantile(q float64) float64 {
 	return math.Exp2(lowestDoubling + float64(RatioSteps)/stepsPerDoubling)
 }
 
+// Floor is a ratio that all but a part q of those seen exceed or come within 5 % of: the lower end of the step of
+// Quantile. It is 0 when nothing was seen.
+func (r *Ratios) Floor(q float64) float64 {
+	return r.Quantile(q) / math.Exp2(1.0/stepsPerDoubling)
+}
+
 func step(ratio float64) int {
 	at := int(math.Ceil((math.Log2(ratio)-lowestDoubling)*stepsPerDoubling)) - 1
 	return min(RatioSteps-1, max(0, at))

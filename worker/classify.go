@@ -28,6 +28,7 @@ type classify struct {
 	river.WorkerDefaults[jobs.Classify]
 	pool       *pgxpool.Pool
 	planner    *planner.Planner
+	counts     *counts
 	limits     task.Limits
 	dispatcher *dispatcher
 	deliverer  *deliverer
@@ -51,12 +52,27 @@ func (w *classify) Work(ctx context.Context, job *river.Job[jobs.Classify]) erro
 	}
 	w.chaos("classify_fetched")
 	p := w.plan(ctx, queued)
-	err = w.commit(ctx, p)
+	if err := w.write(ctx, job.Args.Batch, p); err != nil {
+		return err
+	}
+	if len(p.doubts) == 0 {
+		return nil
+	}
+	return w.write(ctx, job.Args.Batch, w.planCounted(ctx, p)) // the others have not waited for the counts
+}
+
+// write commits what was decided and passes it on.
+func (w *classify) write(ctx context.Context, batch uuid.UUID, p *planned) error {
+	if len(p.ready)+len(p.endings) == 0 { // all of it hangs on counts
+		w.dispatcher.Wake()
+		return nil
+	}
+	err := w.commit(ctx, p)
 	if store.DataError(err) {
 		err = w.commitEach(ctx, p)
 	}
 	if err != nil {
-		return fmt.Errorf("classify batch %s: %w", job.Args.Batch, err)
+		return fmt.Errorf("classify batch %s: %w", batch, err)
 	}
 	w.dispatcher.Wake()
 	if len(p.endings) > 0 {
@@ -118,6 +134,7 @@ type planned struct {
 	endings []store.Ending
 	byID    map[uuid.UUID]store.StoredPlan
 	results map[uuid.UUID]uuid.UUID // by task
+	doubts  []*doubt                // not decided yet
 }
 
 // tasks are all that the job changes.
@@ -166,6 +183,29 @@ func (w *classify) planTask(ctx context.Context, p *planned, q *store.QueuedTask
 	}
 	t.Feature = q.Feature
 	one, err := w.planner.Plan(ctx, q.ID, t, q.MaxOutputTokens)
+	if len(one.Doubts) > 0 && w.counts.helps(one.Doubts) {
+		p.doubts = append(p.doubts, &doubt{queued: q, task: t, estimated: one, err: err})
+		return
+	}
+	p.take(q, one, err)
+}
+
+// planCounted has prompts counted on which plans hang, outside of any transaction, and plans by the counts that came.
+func (w *classify) planCounted(ctx context.Context, before *planned) *planned {
+	w.counts.ask(ctx, before.doubts)
+	p := &planned{byID: map[uuid.UUID]store.StoredPlan{}, results: before.results}
+	for _, d := range before.doubts {
+		one, err := d.estimated, d.err
+		if len(d.counts) > 0 {
+			one, err = w.planner.PlanCounted(ctx, d.queued.ID, d.task, d.queued.MaxOutputTokens, d.counts)
+		}
+		p.take(d.queued, one, err)
+	}
+	return p
+}
+
+// take takes over a plan, or why there is none.
+func (p *planned) take(q *store.QueuedTask, one planner.Planned, err error) {
 	if err != nil {
 		p.end(q, err.Error())
 		return

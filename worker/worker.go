@@ -143,11 +143,6 @@ func (w *Worker) wire() error {
 		pool: c.Pool, catalog: c.Catalog, models: w.models, gates: known, timing: c.Timing, now: c.Now, logger: c.Logger, wake: make(chan struct{}, 1),
 		chaos: c.Chaos,
 	}
-	workers := river.NewWorkers()
-	river.AddWorker(workers, &classify{
-		pool: c.Pool, planner: c.Planner, limits: limits, dispatcher: w.dispatcher, deliverer: w.deliverer, now: c.Now,
-		logger: c.Logger, chaos: c.Chaos,
-	})
 	w.stage = &stage{
 		pool: c.Pool, catalog: c.Catalog, slots: slots(c.Catalog), gates: known, warmth: newWarmth(),
 		lease: w.lease, dispatcher: w.dispatcher, boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
@@ -158,6 +153,11 @@ func (w *Worker) wire() error {
 			bookHash: c.Book.Hash(), boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 		},
 	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &classify{
+		pool: c.Pool, planner: c.Planner, counts: newCounts(c, w.stage.attempts), limits: limits, dispatcher: w.dispatcher,
+		deliverer: w.deliverer, now: c.Now, logger: c.Logger, chaos: c.Chaos,
+	})
 	river.AddWorker(workers, w.stage)
 	client, err := river.NewClient(riverpgxv5.New(c.RiverPool), w.riverConfig(workers))
 	if err != nil {

@@ -20,6 +20,7 @@ const (
 // Provider is an account at Anthropic or at an endpoint that speaks its Messages API.
 type Provider struct {
 	client   *httpcall.Client
+	counter  *httpcall.Client
 	prefixes httpcall.Prefixes
 }
 
@@ -30,17 +31,22 @@ func New(cfg providers.Config) (providers.Provider, error) {
 		return nil, fmt.Errorf("configure anthropic: %w", err)
 	}
 	url.Path = strings.TrimSuffix(url.Path, "/v1") + path
-	client, err := httpcall.New(cfg, httpcall.Wire{
+	wire := httpcall.Wire{
 		Format:          format{},
 		URL:             url,
 		KeyHeader:       "X-Api-Key",
 		Header:          map[string]string{"Anthropic-Version": version},
 		RequestIDHeader: "Request-Id",
-	})
+	}
+	client, err := httpcall.New(cfg, wire)
 	if err != nil {
 		return nil, fmt.Errorf("configure anthropic: %w", err)
 	}
-	return &Provider{client: client}, nil
+	counter, err := httpcall.NewCounter(cfg, wire)
+	if err != nil {
+		return nil, fmt.Errorf("configure anthropic: %w", err)
+	}
+	return &Provider{client: client, counter: counter}, nil
 }
 
 // Do sends a prepared request once. Every error is a *providers.CallError.

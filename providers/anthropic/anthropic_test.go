@@ -38,6 +38,7 @@ func TestConformance(t *testing.T) {
 	providertest.Run(t, providertest.Suite{
 		New:       anthropic.New,
 		KeyHeader: "X-Api-Key",
+		Counts:    &providertest.Counts{Path: "/messages/count_tokens", Field: "input_tokens"},
 		Good:      body("shipping", "end_turn", rawUsage),
 		Output:    "shipping",
 		Usage: task.Usage{

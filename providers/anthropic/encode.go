@@ -11,12 +11,26 @@ import (
 // Prepare encodes the call with its stable part first: tools, system, context and examples in the order in which the API
 // caches them, then the messages. Every error wraps providers.ErrCall.
 func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
-	if err := call.Check(); err != nil {
+	body, err := p.prompt(call)
+	if err != nil {
 		return providers.Request{}, err
+	}
+	body = append(body, `,"max_tokens":`...)
+	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
+	body = httpcall.AppendSettings(appendThinking(body, call), call)
+	return providers.Request{
+		AttemptID: call.AttemptID, Model: call.Model, Body: append(body, '}'), Timeout: call.Timeout,
+	}, nil
+}
+
+// prompt is the body up to the last message: all that has tokens.
+func (p *Provider) prompt(call providers.Call) ([]byte, error) {
+	if err := call.Check(); err != nil {
+		return nil, err
 	}
 	prefix, err := p.prefixes.Of(call, stable)
 	if err != nil {
-		return providers.Request{}, err
+		return nil, err
 	}
 	size := len(prefix) + 64
 	for _, m := range call.Messages {
@@ -29,10 +43,7 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 		}
 		body = appendMessage(body, m)
 	}
-	body = append(body, `],"max_tokens":`...)
-	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
-	body = append(appendSettings(body, call), '}')
-	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
+	return append(body, ']'), nil
 }
 
 func appendMessage(dst []byte, m task.Message) []byte {
@@ -43,13 +54,12 @@ func appendMessage(dst []byte, m task.Message) []byte {
 	return append(dst, '}')
 }
 
-// appendSettings writes what is said of how the model is to work.
-func appendSettings(dst []byte, call providers.Call) []byte {
+func appendThinking(dst []byte, call providers.Call) []byte {
 	if call.ThinkingTokens > 0 {
 		dst = append(dst, `,"thinking":{"type":"enabled","budget_tokens":`...)
 		dst = append(strconv.AppendInt(dst, int64(call.ThinkingTokens), 10), '}')
 	}
-	return httpcall.AppendSettings(dst, call)
+	return dst
 }
 
 // stable is the body up to the first message of the task's own.

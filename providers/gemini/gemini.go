@@ -17,7 +17,8 @@ const (
 
 // Provider is an account at the Gemini Developer API.
 type Provider struct {
-	client *httpcall.Client
+	client  *httpcall.Client
+	counter *httpcall.Client
 	// heads and tails are the encoded stable parts before and after the conversation.
 	heads, tails httpcall.Prefixes
 }
@@ -29,15 +30,20 @@ func New(cfg providers.Config) (providers.Provider, error) {
 		return nil, fmt.Errorf("configure gemini: %w", err)
 	}
 	url.Path += version
-	client, err := httpcall.New(cfg, httpcall.Wire{
+	wire := httpcall.Wire{
 		Format:    format{},
 		URL:       url,
 		KeyHeader: "X-Goog-Api-Key", // never the query's key=, which ends up in the logs of proxies
-	})
+	}
+	client, err := httpcall.New(cfg, wire)
 	if err != nil {
 		return nil, fmt.Errorf("configure gemini: %w", err)
 	}
-	return &Provider{client: client}, nil
+	counter, err := httpcall.NewCounter(cfg, wire)
+	if err != nil {
+		return nil, fmt.Errorf("configure gemini: %w", err)
+	}
+	return &Provider{client: client, counter: counter}, nil
 }
 
 // Do sends a prepared request once. Every error is a *providers.CallError.

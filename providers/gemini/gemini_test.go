@@ -58,6 +58,7 @@ func TestConformance(t *testing.T) {
 		New:        gemini.New,
 		KeyHeader:  "X-Goog-Api-Key",
 		SchemaLast: true,
+		Counts:     &providertest.Counts{Path: "/models/model-1:countTokens", Field: "totalTokens", Whole: true},
 		Good:       body(text("shipping"), `"STOP"`, rawUsage),
 		Output:     "shipping",
 		Usage: task.Usage{

@@ -123,8 +123,20 @@ func newTransport(cfg providers.Config) *http.Transport {
 // Do sends the request once and reads the answer whole. Every error is a *providers.CallError. An answer that arrived
 // whole is kept even when ctx ended meanwhile: it was paid for.
 func (c *Client) Do(ctx context.Context, r providers.Request) (providers.Reply, error) {
+	var reply providers.Reply
+	err := c.exchange(ctx, r, func(a Answer) *Fault {
+		var fault *Fault
+		reply, fault = c.wire.Format.Decode(a)
+		reply = c.finish(reply, a)
+		return fault
+	})
+	return reply, err
+}
+
+// exchange sends the request once and has an answer of status 2xx decoded.
+func (c *Client) exchange(ctx context.Context, r providers.Request, decode func(Answer) *Fault) error {
 	if err := c.refuse(ctx, r); err != nil {
-		return providers.Reply{}, err
+		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -135,10 +147,10 @@ func (c *Client) Do(ctx context.Context, r providers.Request) (providers.Reply, 
 	// RoundTrip and not http.Client: it follows no redirect, which would carry the key's header to another host.
 	resp, err := c.transport.RoundTrip(c.request(watch.attach(ctx), r))
 	if err != nil {
-		return providers.Reply{}, c.lost(ctx, watch, err)
+		return c.lost(ctx, watch, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return c.settle(ctx, resp, cancel)
+	return c.settle(ctx, resp, cancel, decode)
 }
 
 func (c *Client) refuse(ctx context.Context, r providers.Request) error {
@@ -199,8 +211,10 @@ func (c *Client) body(r providers.Request) []byte {
 	return append(AppendString(body, c.key.Reveal()), '}')
 }
 
-// settle turns the answer's headers and body into a reply or a failure.
-func (c *Client) settle(ctx context.Context, resp *http.Response, cancel context.CancelCauseFunc) (providers.Reply, error) {
+// settle has the answer's body decoded, or says what its failure is.
+func (c *Client) settle(
+	ctx context.Context, resp *http.Response, cancel context.CancelCauseFunc, decode func(Answer) *Fault,
+) error {
 	buf, ok := c.buffers.Get().(*bytes.Buffer)
 	if !ok {
 		buf = new(bytes.Buffer)
@@ -212,18 +226,16 @@ func (c *Client) settle(ctx context.Context, resp *http.Response, cancel context
 		RetryAfter: RetryAfter(resp.Header, c.config.Now()),
 	}
 	if answer.Status/100 != 2 {
-		return providers.Reply{}, c.answered(answer, c.wire.Format.Fault(answer))
+		return c.answered(answer, c.wire.Format.Fault(answer))
 	}
 	// A JSON value shows its own end, so one that is complete is the whole answer however the connection ended.
 	if err != nil && !json.Valid(answer.Body) {
-		return providers.Reply{}, c.answered(answer, cut(ctx, err))
+		return c.answered(answer, cut(ctx, err))
 	}
-	reply, fault := c.wire.Format.Decode(answer)
-	reply = c.finish(reply, answer)
-	if fault != nil {
-		return reply, c.answered(answer, *fault)
+	if fault := decode(answer); fault != nil {
+		return c.answered(answer, *fault)
 	}
-	return reply, nil
+	return nil
 }
 
 // finish bounds what is stored beside the output and adds the provider's id.

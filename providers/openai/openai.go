@@ -35,7 +35,11 @@ func New(cfg providers.Config) (providers.Provider, error) {
 	if d.deployments {
 		method = "" // each request names its deployment first
 	}
-	client, err := newClient(cfg, d, method, format{d})
+	wire, err := newWire(cfg, d, method, format{d})
+	if err != nil {
+		return nil, fmt.Errorf("configure openai: %w", err)
+	}
+	client, err := httpcall.New(cfg, wire)
 	if err != nil {
 		return nil, fmt.Errorf("configure openai: %w", err)
 	}
@@ -45,20 +49,38 @@ func New(cfg providers.Config) (providers.Provider, error) {
 // NewClient makes the client of another one of OpenAI's formats, whose method is at path. A base URL without a path gets
 // /v1.
 func NewClient(cfg providers.Config, path string, f httpcall.Format) (*httpcall.Client, error) {
+	wire, err := ownWire(cfg, path, f)
+	if err != nil {
+		return nil, err
+	}
+	return httpcall.New(cfg, wire)
+}
+
+// NewCounter is NewClient for the client that asks for counts of tokens.
+func NewCounter(cfg providers.Config, path string, f httpcall.Format) (*httpcall.Client, error) {
+	wire, err := ownWire(cfg, path, f)
+	if err != nil {
+		return nil, err
+	}
+	return httpcall.NewCounter(cfg, wire)
+}
+
+// ownWire is the wire of a format that only OpenAI has.
+func ownWire(cfg providers.Config, path string, f httpcall.Format) (httpcall.Wire, error) {
 	if cfg.Dialect != "" {
-		return nil, errors.New("only Chat Completions has dialects")
+		return httpcall.Wire{}, errors.New("only Chat Completions has dialects")
 	}
 	d, err := dialectOf(providers.Config{Dialect: dialectOpenAI})
 	if err != nil {
-		return nil, err
+		return httpcall.Wire{}, err
 	}
-	return newClient(cfg, d, path, f)
+	return newWire(cfg, d, path, f)
 }
 
-func newClient(cfg providers.Config, d dialect, path string, f httpcall.Format) (*httpcall.Client, error) {
+func newWire(cfg providers.Config, d dialect, path string, f httpcall.Format) (httpcall.Wire, error) {
 	url, err := cfg.Endpoint(d.public)
 	if err != nil {
-		return nil, err
+		return httpcall.Wire{}, err
 	}
 	if url.Path == "" && cfg.BaseURL != "" {
 		url.Path = d.path
@@ -71,14 +93,14 @@ func newClient(cfg providers.Config, d dialect, path string, f httpcall.Format) 
 	if d.keyHeader == authorization {
 		prefix = bearer
 	}
-	return httpcall.New(cfg, httpcall.Wire{
+	return httpcall.Wire{
 		Format:          f,
 		URL:             url,
 		KeyHeader:       d.keyHeader,
 		KeyPrefix:       prefix,
 		Header:          d.header,
 		RequestIDHeader: d.requestID,
-	})
+	}, nil
 }
 
 // Do sends a prepared request once. Every error is a *providers.CallError.

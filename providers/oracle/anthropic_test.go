@@ -19,6 +19,19 @@ func TestAnthropic(t *testing.T) {
 	}.test(t)
 }
 
+func TestAnthropic_Counts(t *testing.T) {
+	t.Parallel()
+	oracle{
+		build: anthropic.New, question: again[sdk.MessageCountTokensParams], spell: spellBlocks,
+		tokens: func(t *testing.T, body []byte) int64 {
+			t.Helper()
+			var count sdk.MessageTokensCount
+			require.NoError(t, json.Unmarshal(body, &count))
+			return count.InputTokens
+		},
+	}.testCounts(t, `{"input_tokens":2095}`)
+}
+
 // spellBlocks writes a message's text as the list of one text block that it is short for.
 func spellBlocks(t *testing.T, body []byte) []byte {
 	t.Helper()

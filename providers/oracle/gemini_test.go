@@ -27,6 +27,27 @@ type generateRequest struct {
 	ServiceTier       genai.ServiceTier       `json:"serviceTier,omitempty"`
 }
 
+// countRequest is a body of countTokens. The SDK's own asks about contents alone: the method takes a whole request.
+type countRequest struct {
+	Request struct {
+		Model string `json:"model"`
+		generateRequest
+	} `json:"generateContentRequest"`
+}
+
+func TestGemini_Counts(t *testing.T) {
+	t.Parallel()
+	oracle{
+		build: gemini.New, question: again[countRequest],
+		tokens: func(t *testing.T, body []byte) int64 {
+			t.Helper()
+			var count genai.CountTokensResponse
+			require.NoError(t, json.Unmarshal(body, &count))
+			return int64(count.TotalTokens)
+		},
+	}.testCounts(t, `{"totalTokens":31,"promptTokensDetails":[{"modality":"TEXT","tokenCount":31}]}`)
+}
+
 func readGenerated(t *testing.T, body []byte) reading {
 	t.Helper()
 	var g genai.GenerateContentResponse

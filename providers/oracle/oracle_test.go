@@ -28,6 +28,10 @@ type oracle struct {
 	read func(t *testing.T, body []byte) reading
 	// rewrite decodes a request into the SDK's type and encodes it again.
 	rewrite func(t *testing.T, body []byte) []byte
+	// question decodes a question for a count into the SDK's type and encodes it again, and tokens is what the SDK makes of
+	// its answer; nil where the format has none.
+	question func(t *testing.T, body []byte) []byte
+	tokens   func(t *testing.T, body []byte) int64
 	// spell writes a request in the SDK's spelling where the API takes two; nil leaves it.
 	spell func(t *testing.T, body []byte) []byte
 }
@@ -76,6 +80,35 @@ func (o oracle) test(t *testing.T) {
 			})
 		}
 	})
+}
+
+// testCounts has questions be the SDK's, and the count in an answer the one that the SDK reads.
+func (o oracle) testCounts(t *testing.T, answer string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(server.Close)
+	provider, err := o.build(providers.Config{BaseURL: server.URL, AllowPrivate: true})
+	require.NoError(t, err)
+	counter, ok := provider.(providers.TokenCounter)
+	require.True(t, ok)
+	for name, call := range calls() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request, err := counter.PrepareCount(call)
+			require.NoError(t, err)
+			want := request.Body
+			if o.spell != nil {
+				want = o.spell(t, want)
+			}
+			require.JSONEq(t, string(want), string(o.question(t, request.Body)))
+			n, err := counter.Count(t.Context(), request)
+			require.NoError(t, err)
+			require.Equal(t, o.tokens(t, []byte(answer)), n)
+		})
+	}
 }
 
 // weirs is what weir makes of an answer, through its own client.

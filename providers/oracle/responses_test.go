@@ -18,6 +18,19 @@ func TestResponses(t *testing.T) {
 	}.test(t)
 }
 
+func TestResponses_Counts(t *testing.T) {
+	t.Parallel()
+	oracle{
+		build: responses.New, question: again[sdk.InputTokenCountParams],
+		tokens: func(t *testing.T, body []byte) int64 {
+			t.Helper()
+			var count sdk.InputTokenCountResponse
+			require.NoError(t, json.Unmarshal(body, &count))
+			return count.InputTokens
+		},
+	}.testCounts(t, `{"object":"response.input_tokens","input_tokens":110}`)
+}
+
 func readResponse(t *testing.T, body []byte) reading {
 	t.Helper()
 	var response sdk.Response

@@ -45,6 +45,8 @@ type Suite struct {
 	Translation bool
 	// SchemaLast says that the format has no place for the schema in front of the messages.
 	SchemaLast bool
+	// Counts is set for a format that counts tokens before a call.
+	Counts *Counts
 	// Good is a whole answer with Output as its text and Usage as its usage.
 	Good   string
 	Output string
@@ -91,6 +93,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Cancelled", func(t *testing.T) { t.Parallel(); s.testCancelled(t) })
 	t.Run("Egress", func(t *testing.T) { t.Parallel(); s.testEgress(t) })
 	t.Run("Requests", func(t *testing.T) { t.Parallel(); s.testRequests(t) })
+	t.Run("Counts", func(t *testing.T) { t.Parallel(); s.testCounts(t) })
 	t.Run("Prepare", func(t *testing.T) { t.Parallel(); s.testPrepare(t) })
 }
 

@@ -23,21 +23,30 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	for _, m := range call.Messages {
 		size += len(m.Content) + len(m.Content)/16 + 48
 	}
-	body := append(make([]byte, 0, size), prefix...)
+	body := appendTurns(append(make([]byte, 0, size), prefix...), call)
+	body = append(body, `,"max_output_tokens":`...)
+	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
+	body = append(httpcall.AppendSettings(appendReasoning(body, call), call), '}')
+	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
+}
+
+// appendTurns writes the task's own input and ends the list.
+func appendTurns(body []byte, call providers.Call) []byte {
 	for i, m := range call.Messages {
 		if i > 0 || body[len(body)-1] == '}' { // after the stable items
 			body = append(body, ',')
 		}
 		body = appendMessage(body, m)
 	}
-	body = append(body, `],"max_output_tokens":`...)
-	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
+	return append(body, ']')
+}
+
+func appendReasoning(body []byte, call providers.Call) []byte {
 	if call.Effort != "" {
 		body = append(body, `,"reasoning":{"effort":`...)
 		body = append(httpcall.AppendString(body, call.Effort), '}')
 	}
-	body = append(httpcall.AppendSettings(body, call), '}')
-	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
+	return body
 }
 
 func appendMessage(dst []byte, m task.Message) []byte {
@@ -54,6 +63,11 @@ func stable(call providers.Call) ([]byte, error) {
 	dst = httpcall.AppendString(dst, call.Model)
 	dst = append(dst, `,"store":false`...)
 	dst = openai.AppendCacheOptions(dst, call, providers.Cache30m, providers.Cache12h)
+	return appendStable(dst, call)
+}
+
+// appendStable writes the stable part of what has tokens, each field with a comma before it.
+func appendStable(dst []byte, call providers.Call) ([]byte, error) {
 	dst, err := httpcall.AppendTools(dst, call.Tools, appendTool)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 // Provider is an account at OpenAI or at an endpoint that speaks its Responses API.
 type Provider struct {
 	client   *httpcall.Client
+	counter  *httpcall.Client
 	prefixes httpcall.Prefixes
 }
 
@@ -23,7 +24,11 @@ func New(cfg providers.Config) (providers.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure responses: %w", err)
 	}
-	return &Provider{client: client}, nil
+	counter, err := openai.NewCounter(cfg, "/responses", format{})
+	if err != nil {
+		return nil, fmt.Errorf("configure responses: %w", err)
+	}
+	return &Provider{client: client, counter: counter}, nil
 }
 
 // Do sends a prepared request once. Every error is a *providers.CallError.

@@ -56,6 +56,7 @@ func TestConformance(t *testing.T) {
 	providertest.Run(t, providertest.Suite{
 		New:       responses.New,
 		KeyHeader: "Authorization",
+		Counts:    &providertest.Counts{Path: "/responses/input_tokens", Field: "input_tokens"},
 		KeyPrefix: "Bearer ",
 		Good:      body(completed, text("shipping"), rawUsage),
 		Output:    "shipping",

@@ -10,7 +10,10 @@ import (
 )
 
 // messages is Anthropic's Messages API.
-type messages struct{}
+type messages struct {
+	// counts says that the method is count_tokens, which knows no limit of the answer.
+	counts bool
+}
 
 const (
 	ttlShort       = 5 * time.Minute
@@ -21,15 +24,18 @@ const (
 
 func (messages) name() string { return "anthropic" }
 
-func (messages) parse(body []byte, header http.Header) (*question, *problem) {
+func (m messages) parse(body []byte, header http.Header) (*question, *problem) {
 	if header.Get("Anthropic-Version") == "" {
 		return nil, invalidf("anthropic-version: header is required")
 	}
-	r := messagesReader{scanner: scanner{data: body}, parts: parts{question: &question{}}}
+	r := messagesReader{scanner: scanner{data: body}, parts: parts{question: &question{}}, counts: m.counts}
 	if err := r.read(); err != nil {
 		return r.question, invalidf("The request body is not valid: %v", err)
 	}
 	r.headers(header)
+	if m.counts {
+		r.maxTokens = r.thinking + 1
+	}
 	return r.question, r.check()
 }
 
@@ -37,7 +43,8 @@ func (messages) parse(body []byte, header http.Header) (*question, *problem) {
 type messagesReader struct {
 	scanner
 	parts
-	auto time.Duration // of a top-level cache_control
+	counts bool
+	auto   time.Duration // of a top-level cache_control
 }
 
 func (r *messagesReader) read() error {
@@ -51,6 +58,12 @@ func (r *messagesReader) read() error {
 }
 
 func (r *messagesReader) field(name []byte) error {
+	if r.counts {
+		switch string(name) {
+		case "max_tokens", "service_tier", "metadata", "stream", "temperature", "top_p", "top_k":
+			return unknownField(name)
+		}
+	}
 	switch string(name) {
 	case "model":
 		return r.textInto(&r.model)

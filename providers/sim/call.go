@@ -31,6 +31,8 @@ type call struct {
 	model *model
 	entry Entry
 	limit limitState
+	// unbooked says that the request has no place in the ledger.
+	unbooked bool
 }
 
 func (c *call) serve(ctx context.Context) {
@@ -156,7 +158,9 @@ func (c *call) refuse(p *problem, outcome Outcome) {
 // finishWith books a request that the model never saw, then answers it.
 func (c *call) finishWith(status int, body []byte, outcome Outcome) {
 	c.entry.Status, c.entry.Outcome, c.entry.Finished = status, outcome, c.server.config.Now()
-	c.server.ledger.begin(&c.entry)
+	if !c.unbooked {
+		c.server.ledger.begin(&c.entry)
+	}
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body) // the client has gone

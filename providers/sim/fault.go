@@ -72,6 +72,9 @@ type Script struct {
 	Model string `json:"model,omitempty"`
 	// Fault is what happens to them.
 	Fault Fault `json:"fault"`
+	// Counts has it meet questions for a count of tokens, and nothing else. Only faults that are an error's answer, and the
+	// timeout, do.
+	Counts bool `json:"counts,omitempty"`
 	// After is how many matching requests are spared first, and Count how many are met then; 0 means all.
 	After int `json:"after,omitempty"`
 	Count int `json:"count,omitempty"`
@@ -87,6 +90,9 @@ func (s Script) check() error {
 	if s.After < 0 || s.Count < 0 {
 		return errors.New("a script's after and count must not be negative")
 	}
+	if s.Counts && s.Fault != FaultTimeout && s.Fault.problem() == nil {
+		return fmt.Errorf("fault %q does not meet questions for a count", s.Fault)
+	}
 	return nil
 }
 
@@ -96,8 +102,8 @@ type running struct {
 	seen int
 }
 
-func (r *running) meets(model string, now time.Time) bool {
-	if r.Model != "" && r.Model != model || now.Before(r.From) || !r.Until.IsZero() && !now.Before(r.Until) {
+func (r *running) meets(model string, counts bool, now time.Time) bool {
+	if r.Counts != counts || r.Model != "" && r.Model != model || now.Before(r.From) || !r.Until.IsZero() && !now.Before(r.Until) {
 		return false
 	}
 	r.seen++
@@ -136,12 +142,24 @@ func (p *faultPlan) remove(model string) {
 	p.scripts = slices.DeleteFunc(p.scripts, func(r *running) bool { return model == "" || r.Model == model })
 }
 
+// nextCount is the fault that a question for a count meets: chance plays no part.
+func (p *faultPlan) nextCount(model string, now time.Time) Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.scripts {
+		if s.meets(model, true, now) {
+			return s.Fault
+		}
+	}
+	return ""
+}
+
 // next is the fault that a request meets, empty for none.
 func (p *faultPlan) next(model string, body []byte, now time.Time) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.scripts {
-		if s.meets(model, now) {
+		if s.meets(model, false, now) {
 			return s.Fault
 		}
 	}

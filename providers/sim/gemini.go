@@ -13,13 +13,15 @@ import (
 // generate is the generateContent method of the Gemini Developer API, whose path names the model.
 type generate struct {
 	model string
+	// counts says that the method is countTokens, which takes a request of the other one in a field.
+	counts bool
 }
 
-// modelOfPath is the model that a path of generateContent names.
-func modelOfPath(path string) (string, bool) {
-	path, isGenerate := strings.CutSuffix(path, ":generateContent")
+// modelOfPath is the model that a path of a method names.
+func modelOfPath(path, method string) (string, bool) {
+	path, isMethod := strings.CutSuffix(path, method)
 	at := strings.LastIndex(path, "/models/")
-	if !isGenerate || at < 0 {
+	if !isMethod || at < 0 {
 		return "", false
 	}
 	return path[at+len("/models/"):], true
@@ -29,7 +31,11 @@ func (generate) name() string { return "gemini" }
 
 func (g generate) parse(body []byte, header http.Header) (*question, *problem) {
 	r := generateReader{scanner: scanner{data: body}, parts: parts{question: &question{model: g.model}}}
-	if err := r.read(); err != nil {
+	read := r.read
+	if g.counts {
+		read = r.readCounted
+	}
+	if err := read(); err != nil {
 		return r.question, invalidf("Invalid JSON payload received: %v", err)
 	}
 	r.headers(header)
@@ -45,6 +51,22 @@ type generateReader struct {
 func (r *generateReader) read() error {
 	err := r.readInto(&r.scanner, r.field)
 	r.maxTokens = orDefault(r.maxTokens, defaultMaxTokens)
+	return err
+}
+
+// readCounted reads a question for a count, of which what is no prompt does not matter.
+func (r *generateReader) readCounted() error {
+	err := r.readInto(&r.scanner, func(name []byte) error {
+		switch string(name) {
+		case "generateContentRequest":
+			return r.object(r.field)
+		case "contents":
+			return r.array(r.turn)
+		default:
+			return unknownField(name)
+		}
+	})
+	r.maxTokens = 1
 	return err
 }
 

@@ -9,16 +9,24 @@ import (
 )
 
 // responses is OpenAI's Responses API.
-type responses struct{}
+type responses struct {
+	// counts says that the method is input_tokens, which takes what has tokens and no more.
+	counts bool
+}
 
 func (responses) name() string { return "openai" }
 
-func (responses) parse(body []byte, header http.Header) (*question, *problem) {
-	r := responsesReader{completionsReader{scanner: scanner{data: body}, parts: parts{question: &question{}}}}
+func (w responses) parse(body []byte, header http.Header) (*question, *problem) {
+	r := responsesReader{
+		completionsReader: completionsReader{scanner: scanner{data: body}, parts: parts{question: &question{}}}, counts: w.counts,
+	}
 	if err := r.read(); err != nil {
 		return r.question, invalidf("The JSON body of the request cannot be parsed: %v", err)
 	}
 	r.headers(header)
+	if w.counts {
+		r.maxTokens = 1
+	}
 	if problem := r.check(); problem != nil {
 		return r.question, problem
 	}
@@ -26,13 +34,23 @@ func (responses) parse(body []byte, header http.Header) (*question, *problem) {
 }
 
 // responsesReader reads one request. What the API shares with Chat Completions is read as there.
-type responsesReader struct{ completionsReader }
+type responsesReader struct {
+	completionsReader
+	counts bool
+}
 
 func (r *responsesReader) read() error {
 	return r.readWith(r.field)
 }
 
 func (r *responsesReader) field(name []byte) error {
+	if r.counts {
+		switch string(name) {
+		case "model", "input", "instructions", "text", "tools", "tool_choice", "reasoning":
+		default:
+			return unknownField(name)
+		}
+	}
 	switch string(name) {
 	case "instructions":
 		return r.instructions()

@@ -67,7 +67,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"systemInstruction":{"parts":[{"text":"s"}]},"contents":[{"parts":[{"text":"x"},{"text":"y"}],"role":"user"}],"generationConfig":{"maxOutputTokens":5,"responseJsonSchema":{"type":"object"}},"tools":[{"functionDeclarations":[{"name":"f","parametersJsonSchema":{}}]}]}`))
 	header := http.Header{"Anthropic-Version": {"x"}}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, w := range []wire{messages{}, completions{}, responses{}, generate{model: "m"}} {
+		for _, w := range []wire{
+			messages{},
+			completions{},
+			responses{},
+			generate{model: "m"},
+			messages{counts: true},
+			responses{counts: true},
+			generate{model: "m", counts: true},
+		} {
 			q, problem := w.parse(body, header)
 			if problem != nil {
 				require.NotEmpty(t, problem.message)

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirhq/weir/providers/sim/dice"
@@ -31,6 +32,7 @@ type Server struct {
 	ledger  *ledger
 	control http.Handler
 	buffers sync.Pool
+	counts  atomic.Int64
 
 	mu     sync.Mutex // guards others
 	others map[string]*model
@@ -180,18 +182,21 @@ type Stats struct {
 	Held int `json:"held"`
 	// Dropped is the number of entries that the ledger no longer keeps in memory.
 	Dropped int64 `json:"dropped"`
+	// Counts is the number of questions for a count of tokens, answered or met by a fault.
+	Counts int64 `json:"counts"`
 }
 
 // Stats sums the ledger up.
 func (s *Server) Stats() Stats {
 	totals, dropped := s.ledger.stats()
-	return Stats{Models: totals, Held: s.Held(), Dropped: dropped}
+	return Stats{Models: totals, Held: s.Held(), Dropped: dropped, Counts: s.counts.Load()}
 }
 
 // ServeHTTP routes by the end of the path, because base URLs have prefixes of their own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
-	generated, isGenerate := modelOfPath(path)
+	generated, isGenerate := modelOfPath(path, ":generateContent")
+	counted, isCount := modelOfPath(path, ":countTokens")
 	switch {
 	case strings.HasPrefix(path, "/sim/"):
 		s.control.ServeHTTP(w, r)
@@ -206,6 +211,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.post(w, r, format)
 	case strings.HasSuffix(path, "/responses"):
 		s.post(w, r, responses{})
+	case strings.HasSuffix(path, "/v1/messages/count_tokens"):
+		s.count(w, r, counting{wire: messages{counts: true}, before: `{"input_tokens":`, after: "}"})
+	case strings.HasSuffix(path, "/responses/input_tokens"):
+		s.count(w, r, counting{
+			wire: responses{counts: true}, before: `{"object":"response.input_tokens","input_tokens":`, after: "}",
+		})
+	case isCount:
+		s.count(w, r, counting{wire: generate{model: counted, counts: true}, before: `{"totalTokens":`, after: "}"})
 	case strings.HasSuffix(path, "/v2/translate"):
 		s.post(w, r, translated{})
 	case strings.HasSuffix(path, "/translate"):
@@ -214,18 +227,33 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.post(w, r, generate{model: generated})
 	default:
 		http.Error(w, "the simulator serves POST .../v1/messages, .../chat/completions, .../responses, "+
-			".../models/{model}:generateContent, .../v2/translate, .../translate, and /sim/", http.StatusNotFound)
+			".../models/{model}:generateContent, .../v2/translate, .../translate, what counts tokens of these, and /sim/",
+			http.StatusNotFound)
 	}
 }
 
 func (s *Server) post(w http.ResponseWriter, r *http.Request, format wire) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "POST is the only method here", http.StatusMethodNotAllowed)
-		return
+	if posted(w, r) {
+		c := &call{server: s, wire: format, w: w, r: r}
+		c.serve(r.Context())
 	}
-	c := &call{server: s, wire: format, w: w, r: r}
-	c.serve(r.Context())
+}
+
+func (s *Server) count(w http.ResponseWriter, r *http.Request, k counting) {
+	if posted(w, r) {
+		c := &call{server: s, wire: k.wire, w: w, r: r}
+		c.serveCount(r.Context(), k)
+	}
+}
+
+// posted has answered any other request.
+func posted(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodPost {
+		return true
+	}
+	w.Header().Set("Allow", http.MethodPost)
+	http.Error(w, "POST is the only method here", http.StatusMethodNotAllowed)
+	return false
 }
 
 // newControl serves the simulator's own endpoints.

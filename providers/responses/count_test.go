@@ -1,0 +1,28 @@
+package responses
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirhq/weir/providers/httpcall"
+)
+
+func FuzzDecodeCount(f *testing.F) {
+	f.Add([]byte(`{"input_tokens":1234}`))
+	f.Add([]byte(`{"input_tokens":-1}`))
+	f.Add([]byte(`{"input_tokens":null,"error":null}`))
+	f.Add([]byte(`{"error":{"message":"m","type":"server_error","code":null}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		n, fault := decodeCount(httpcall.Answer{Status: http.StatusOK, Body: body})
+		if fault != nil {
+			require.NotEmpty(t, fault.Class)
+			require.NotEmpty(t, fault.Message)
+			require.Zero(t, n)
+			return
+		}
+		require.Positive(t, n)
+		require.LessOrEqual(t, n, int64(1_000_000_000))
+	})
+}
