@@ -214,7 +214,7 @@ func TestPriceRows_AgreeWithTheBook(t *testing.T) {
 		for _, prompt := range prompts {
 			var found []task.Pico
 			queryErr := b.pool.QueryRow(t.Context(), `
-				SELECT array_agg($4 * input_pusd + 7 * output_pusd)
+				SELECT array_agg(coalesce($4 * characters_pusd, $4 * input_pusd + 7 * output_pusd))
 				FROM weir.prices
 				WHERE provider = $1 AND model = $2 AND status = 'in_force' AND variant = ''
 				  AND valid_from <= $3 AND $3 < valid_until
@@ -225,9 +225,13 @@ func TestPriceRows_AgreeWithTheBook(t *testing.T) {
 				require.Empty(t, found, "%s has no price in force", model.ID)
 				continue
 			}
-			cost, err := price.Cost(task.Usage{Input: prompt, Output: 7})
+			usage := task.Usage{Input: prompt, Output: 7}
+			if price.ByCharacter() {
+				usage = task.Usage{Characters: prompt}
+			}
+			cost, err := price.Cost(usage)
 			require.NoError(t, err)
-			require.Equal(t, []task.Pico{cost.Total}, found, "%s at %d tokens", model.ID, prompt)
+			require.Equal(t, []task.Pico{cost.Total}, found, "%s at %d units", model.ID, prompt)
 			priced++
 		}
 	}
