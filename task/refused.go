@@ -21,7 +21,7 @@ const (
 	CodeWrongType       Code = "wrong_type"              // a value of another JSON type than the field's
 	CodeMissingField    Code = "missing_field"           // a needed field is absent
 	CodeInvalidValue    Code = "invalid_value"           // a value outside the field's rules
-	CodeAttachments     Code = "attachments_unsupported" // attachments are reserved
+	CodeAttachments     Code = "attachment_refused"      // an attachment from where, or of what, weir.yaml does not allow
 	CodeInvalidSubject  Code = "invalid_subject"         // the message came on a subject that is not of the contract's form
 	CodeSubjectMismatch Code = "subject_mismatch"        // the body names another tenant or feature than its subject
 	CodeUnknownFeature  Code = "unknown_feature"         // weir.yaml does not define the feature
