@@ -16,6 +16,8 @@ type Model struct {
 	MaxOutput int64
 	// TokenFactor times a prompt's neutral token count estimates this model's own count; 0 counts as 1.
 	TokenFactor float64
+	// Reads reports whether the model takes files of a media type; nil means that it reads text only.
+	Reads func(mediaType string) bool
 	// Sideways are models of equal tier to fall back to.
 	Sideways []string
 	// Expected is the cost of one call by the price in force. An error means that none is: the model is left out.
@@ -42,6 +44,8 @@ func (m Model) Tokens(neutral int64) int64 {
 type Prompt struct {
 	Tokens    int64 // neutral estimate of everything that is sent, by the o200k vocabulary
 	MaxOutput int64 // the most tokens that an answer may have
+	// Media are the media types of the task's attachments.
+	Media []string
 }
 
 // Stage is one step of a cascade.
@@ -138,6 +142,11 @@ func exclusion(models map[string]Model, name string, prompt Prompt) string {
 	model, ok := models[name]
 	if !ok {
 		return "is not defined under models"
+	}
+	for _, mediaType := range prompt.Media {
+		if model.Reads == nil || !model.Reads(mediaType) {
+			return "does not read " + mediaType
+		}
 	}
 	tokens := model.Tokens(prompt.Tokens)
 	switch {

@@ -28,6 +28,8 @@ type Catalog struct {
 	Lanes Lanes
 	// Limits bound what is accepted.
 	Limits Limits
+	// Attachments bound the files that tasks bring.
+	Attachments Attachments
 }
 
 // The wire formats that a provider's API may name.
@@ -107,6 +109,8 @@ type Model struct {
 	Sideways []string
 	// JSONSchema overrides whether the model takes a schema for structured output; nil takes the price book's flag.
 	JSONSchema *bool
+	// Input is what the model reads beside text; nil takes the price book's flags.
+	Input []Input
 }
 
 // Success says what makes a task of a feature useful.

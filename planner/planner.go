@@ -74,7 +74,7 @@ func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutpu
 	decision := p.classify(ctx, id, classifier.Subject{Task: t, Feature: feature})
 	output := maxOutput(maxOutputTokens, feature)
 	order := p.Catalog.CascadeFor(feature, decision.Class)
-	prompt := cascade.Prompt{Tokens: p.promptTokens(t, order, int64(output)), MaxOutput: int64(output)}
+	prompt := cascade.Prompt{Tokens: p.promptTokens(t, order, int64(output)), MaxOutput: int64(output), Media: mediaOf(t)}
 	plan := cascade.New(decision.Class, p.Models.facts, order, prompt)
 	if len(plan.Stages) == 0 {
 		return planned, noModel(plan, prompt)
