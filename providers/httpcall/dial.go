@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/weirhq/weir/providers"
 )
@@ -24,6 +25,12 @@ func newDialer(cfg providers.Config) *dialer {
 	return d
 }
 
+// Dial is how other clients of weir's dial: to public addresses only, unless private ones are allowed. It sees the
+// resolved address of every dial.
+func Dial(timeout time.Duration, allowPrivate bool) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return newDialer(providers.Config{ConnectTimeout: timeout, AllowPrivate: allowPrivate}).dial
+}
+
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := d.net.DialContext(ctx, network, address)
 	if err != nil {
@@ -39,7 +46,7 @@ func (d *dialer) control(_, address string, _ syscall.RawConn) error {
 		return fmt.Errorf("read the address to dial: %w", err)
 	}
 	if !d.public(target.Addr()) {
-		return fmt.Errorf("the address %s is not public, and the provider is not allowed private ones", target.Addr())
+		return fmt.Errorf("the address %s is not public, and private ones are not allowed here", target.Addr())
 	}
 	return nil
 }

@@ -123,7 +123,13 @@ func calls() map[string]providers.Call {
 	markedTools.System, markedTools.Cache = "", providers.Cache5m
 	uncached := schema
 	uncached.Cache = providers.CacheNone
+	attached, filesOnly := full, plain
+	attached.Attachments = []providers.Attachment{
+		{MediaType: task.MediaPNG, Data: []byte("\x89PNG\r\n\x1a\n")}, {MediaType: task.MediaPDF, Data: []byte("%PDF-1.7")},
+	}
+	filesOnly.Attachments, filesOnly.Messages = attached.Attachments[1:], []task.Message{user("")}
 	return map[string]providers.Call{
+		"Attached": attached, "FilesOnly": filesOnly,
 		"Uncached": uncached,
 		"Plain":    plain, "Full": full, "Tools": tools, "Schema": schema, "Marked": marked, "MarkedTools": markedTools,
 	}

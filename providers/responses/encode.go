@@ -19,7 +19,7 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err != nil {
 		return providers.Request{}, err
 	}
-	size := len(prefix) + 64
+	size := len(prefix) + 64 + httpcall.AttachmentsSize(call.Attachments)
 	for _, m := range call.Messages {
 		size += len(m.Content) + len(m.Content)/16 + 48
 	}
@@ -31,13 +31,42 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 		body = append(body, `{"type":"message","role":`...)
 		body = httpcall.AppendString(body, m.Role)
 		body = append(body, `,"content":`...)
-		body = httpcall.AppendString(body, m.Content)
+		if i == len(call.Messages)-1 && len(call.Attachments) > 0 {
+			body = appendFiles(body, m.Content, call.Attachments)
+		} else {
+			body = httpcall.AppendString(body, m.Content)
+		}
 		body = append(body, '}')
 	}
 	body = append(body, `],"max_output_tokens":`...)
 	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
 	body = append(body, '}')
 	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
+}
+
+// appendFiles writes the content of a message with files before its text.
+func appendFiles(dst []byte, text string, files []providers.Attachment) []byte {
+	dst = append(dst, '[')
+	for i, file := range files {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if file.MediaType == task.MediaPDF {
+			dst = append(dst, `{"type":"input_file","filename":`...)
+			dst = httpcall.AppendString(dst, httpcall.FileName(i, file))
+			dst = append(dst, `,"file_data":`...)
+		} else {
+			dst = append(dst, `{"type":"input_image","detail":"auto","image_url":`...)
+		}
+		dst = httpcall.AppendDataURL(dst, file)
+		dst = append(dst, '}')
+	}
+	if text != "" {
+		dst = append(dst, `,{"type":"input_text","text":`...)
+		dst = httpcall.AppendString(dst, text)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 // stable is the body up to the first item of the input. The provider stores nothing, and writes nothing to its cache
