@@ -2,6 +2,7 @@ package httpcall
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/weirhq/weir/providers"
 )
+
+// ErrNotPublic says that an address is on loopback, on a private network or otherwise not on the public internet.
+var ErrNotPublic = errors.New("not public")
 
 type dialer struct {
 	net    net.Dialer
@@ -46,7 +50,7 @@ func (d *dialer) control(_, address string, _ syscall.RawConn) error {
 		return fmt.Errorf("read the address to dial: %w", err)
 	}
 	if !d.public(target.Addr()) {
-		return fmt.Errorf("the address %s is not public, and private ones are not allowed here", target.Addr())
+		return fmt.Errorf("the address %s is %w, and private ones are not allowed here", target.Addr(), ErrNotPublic)
 	}
 	return nil
 }
