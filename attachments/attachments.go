@@ -25,9 +25,8 @@ const (
 	CacheBytes = 64 << 20
 	// cacheAge is how long a file is kept: longer than a cascade takes, shorter than anybody waits for a corrected file.
 	cacheAge = 10 * time.Minute
-	// mostFetches is how many tasks' files a process fetches at once. Beside the calls under way it is what bounds the memory:
-	// each may hold attachments.max_bytes.
-	mostFetches = 8
+	// mostConns is how many files are fetched from one host at once; more wait, in their own time.
+	mostConns = 8
 )
 
 // FetchError is a file that is not to be had.
@@ -59,7 +58,6 @@ type Fetcher struct {
 	stream jetstream.JetStream
 	web    http.RoundTripper
 	cache  *cache
-	slots  chan struct{}
 }
 
 // New makes a fetcher. It connects to nothing yet.
@@ -69,11 +67,11 @@ func New(c Config) *Fetcher {
 	}
 	return &Fetcher{
 		bounds: c.Bounds, stream: c.Stream, web: newTransport(c.Bounds), cache: newCache(CacheBytes, cacheAge, c.Now),
-		slots: make(chan struct{}, mostFetches),
 	}
 }
 
-// Fetch gets a task's files in their order. Their bytes are shared and must not be changed. Every error is a *FetchError.
+// Fetch gets a task's files in their order, together in the configured time and size. What bounds the memory of a process
+// is its number of calls under way, each with its files and their base64. Their bytes are shared and must not be changed. Every error is a *FetchError.
 func (f *Fetcher) Fetch(ctx context.Context, list []task.Attachment) ([]providers.Attachment, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -81,12 +79,8 @@ func (f *Fetcher) Fetch(ctx context.Context, list []task.Attachment) ([]provider
 	if err := f.bounds.Check(list); err != nil { // the configuration may be another than when the task was taken in
 		return nil, &FetchError{Reason: err.Error(), Err: err}
 	}
-	select {
-	case f.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, &FetchError{Reason: "the attachments were not fetched: " + ctx.Err().Error(), Passing: true, Err: ctx.Err()}
-	}
-	defer func() { <-f.slots }()
+	ctx, cancel := context.WithTimeout(ctx, f.bounds.Timeout)
+	defer cancel()
 	files := make([]providers.Attachment, len(list))
 	left := f.bounds.MaxBytes
 	for i, a := range list {
@@ -118,8 +112,6 @@ func (f *Fetcher) one(ctx context.Context, a task.Attachment, limit int64) ([]by
 	if data, ok := f.cache.get(a); ok {
 		return bounded(data, limit)
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.bounds.Timeout)
-	defer cancel()
 	get := f.byHTTPS
 	if _, _, ok := a.Object(); ok {
 		get = f.fromStore

@@ -2,7 +2,6 @@ package attachments
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
@@ -277,20 +276,6 @@ func tamper(t *testing.T, js jetstream.JetStream, name string) {
 	require.NoError(t, stream.Purge(t.Context(), jetstream.WithPurgeSubject(subject)))
 	_, err = js.PublishMsg(t.Context(), &nats.Msg{Subject: subject, Data: bytes.Repeat([]byte("x"), int(info.Size))}) //nolint:gosec // small
 	require.NoError(t, err)
-}
-
-// TestFetch_Waits: only so many tasks' files are fetched at once, and whoever waits can be called back.
-func TestFetch_Waits(t *testing.T) {
-	t.Parallel()
-	w := serve(t, func(http.ResponseWriter, *http.Request) {})
-	for range mostFetches {
-		w.fetcher.slots <- struct{}{}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := w.fetcher.Fetch(ctx, []task.Attachment{w.at("/a")})
-	require.True(t, failure(t, err).Passing)
-	require.Zero(t, w.asked.Load())
 }
 
 func TestCache_IsBounded(t *testing.T) {

@@ -28,7 +28,7 @@ func newTransport(bounds catalog.Attachments) *http.Transport {
 		DialContext:            httpcall.Dial(connectTimeout, bounds.AllowPrivate),
 		TLSHandshakeTimeout:    connectTimeout,
 		MaxIdleConnsPerHost:    idleConns,
-		MaxConnsPerHost:        mostFetches,
+		MaxConnsPerHost:        mostConns,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true,

@@ -21,7 +21,7 @@ type Attachments struct {
 	MaxBytes int64
 	// MaxCount is the most files of one task. Default 8.
 	MaxCount int
-	// Timeout bounds the fetching of one file. Default 30 s.
+	// Timeout bounds the fetching of one task's files together. Default 30 s.
 	Timeout time.Duration
 	// AllowPrivate permits hosts on loopback and private networks.
 	AllowPrivate bool

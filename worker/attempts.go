@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/weirhq/weir/attachments"
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/planner"
@@ -38,6 +39,7 @@ type attempts struct {
 	gates      *gates
 	dispatcher *dispatcher
 	deliverer  *deliverer
+	files      *attachments.Fetcher
 	limits     task.Limits
 	bookHash   string
 	boot       uuid.UUID
@@ -55,6 +57,7 @@ type attempt struct {
 	feature catalog.Feature
 	model   catalog.Model
 	stages  []cascade.Stage
+	files   []providers.Attachment
 	request providers.Request
 	pass    *pass
 	bound   *task.Pico
@@ -75,8 +78,14 @@ func (a *attempts) make(
 			made = a.salvage(ctx, bundle, m, open, p)
 		}
 	}()
-	at, ending := a.prepare(bundle, m, cache)
+	at, ending := a.open(bundle, m)
 	if ending != nil {
+		return a.end(ctx, *ending)
+	}
+	if done, ok := a.load(ctx, at); done {
+		return ok
+	}
+	if ending := a.prepare(at, cache); ending != nil {
 		return a.end(ctx, *ending)
 	}
 	at.pass = pass
@@ -155,16 +164,15 @@ func (a *attempts) cacheOf(m *store.Member, members int, warm bool) providers.Ca
 	return cacheOf(a.catalog.Features[m.Feature], price, a.models.Traits(m.Model), members, warm)
 }
 
-// prepare decodes the task and encodes its call. It gives an ending instead when no call can be made.
-func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache providers.Cache) (*attempt, *store.Ending) {
-	at := &attempt{id: newID(), bundle: bundle, member: m, model: a.catalog.Models[m.Model], started: a.now()}
+// open decodes the task. It gives an ending instead when no call can be made.
+func (a *attempts) open(bundle uuid.UUID, m *store.Member) (*attempt, *store.Ending) {
+	at := &attempt{id: newID(), bundle: bundle, member: m, model: a.catalog.Models[m.Model]}
 	fail := func(status task.Status, reason string) (*attempt, *store.Ending) {
-		return nil, &store.Ending{
-			TaskID: m.TaskID, ResultID: resultID(m), BundleID: bundle, Status: status, Reason: reason,
-		}
+		ending := at.ending(status, reason)
+		return nil, &ending
 	}
-	if m.Deadline != nil && !at.started.Before(*m.Deadline) {
-		return fail(task.Expired, "the deadline has passed")
+	if m.Deadline != nil && !a.now().Before(*m.Deadline) {
+		return fail(task.Expired, pastDeadline)
 	}
 	feature, ok := a.catalog.Features[m.Feature]
 	if !ok {
@@ -178,26 +186,46 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache providers.Ca
 	if err = json.Unmarshal(m.Stages, &at.stages); err != nil || m.Stage >= len(at.stages) {
 		return fail(task.Failed, "the stored plan cannot be read")
 	}
+	return at, nil
+}
+
+// pastDeadline is the reason of a task that expires.
+const pastDeadline = "the deadline has passed"
+
+// prepare encodes the call of an open attempt with its files. It gives an ending instead when none can be made.
+func (a *attempts) prepare(at *attempt, cache providers.Cache) *store.Ending {
+	m, feature := at.member, at.feature
+	fail := func(status task.Status, reason string) *store.Ending {
+		ending := at.ending(status, reason)
+		return &ending
+	}
+	at.started = a.now() // the price is that of the time of sending, which the files' fetching is before
+	if m.Deadline != nil && !at.started.Before(*m.Deadline) {
+		return fail(task.Expired, pastDeadline)
+	}
 	call := newCall(at.id, at.task, feature, at.model.ID, m.MaxOutput, deref(m.Hint))
 	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cacheWith(at.task.Tools, feature, cache)
+	call.Attachments = at.files
+	var err error
 	if at.request, err = a.providers[at.model.Provider].Prepare(call); err != nil {
 		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
 	}
 	if price, err := a.models.Price(m.Model, at.started); err == nil {
-		bound, err := price.Bound(int64(len(at.request.Body)+boundSlack), int64(m.MaxOutput))
-		if err == nil {
+		prompt, known := promptBound(a.models, m.Model, at.model.ID, len(at.request.Body), at.files)
+		if bound, err := price.Bound(prompt, int64(m.MaxOutput)); known && err == nil {
 			at.bound = &bound
 		}
 	}
 	if m.MaxCost != nil && (at.bound == nil || m.CostHigh+*at.bound > task.Pico(*m.MaxCost)) {
 		return fail(task.Failed, overCost(m, at.bound))
 	}
-	return at, nil
+	at.files = nil // the request has them
+	return nil
 }
 
 func overCost(m *store.Member, bound *task.Pico) string {
 	if bound == nil {
-		return "the next call has no price in force, so the task's cost ceiling cannot be kept"
+		return "the next call has no price in force, or brings a file whose size in tokens nobody knows, so the task's cost ceiling cannot be kept"
 	}
 	return fmt.Sprintf("the next call may cost up to %s USD, which with %s USD spent exceeds the task's ceiling of %s USD",
 		bound, m.CostHigh, task.Pico(*m.MaxCost))

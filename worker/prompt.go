@@ -19,6 +19,9 @@ func newCall(id uuid.UUID, t *task.Task, f catalog.Feature, modelID string, maxO
 		messages = append(append(make([]task.Message, 0, len(messages)+1), messages...),
 			task.Message{Role: "user", Content: t.Input})
 	}
+	if len(messages) == 0 { // the files are all there is
+		messages = []task.Message{{Role: task.RoleUser}}
+	}
 	if hint != "" {
 		messages = withHint(messages, hint)
 	}
@@ -41,6 +44,9 @@ func newCall(id uuid.UUID, t *task.Task, f catalog.Feature, modelID string, maxO
 func withHint(messages []task.Message, hint string) []task.Message {
 	hinted := append([]task.Message(nil), messages...)
 	last := &hinted[len(hinted)-1]
-	last.Content += "\n\nAn earlier answer was rejected by a check: " + hint + "\nAnswer again and avoid that."
+	if last.Content != "" {
+		last.Content += "\n\n"
+	}
+	last.Content += "An earlier answer was rejected by a check: " + hint + "\nAnswer again and avoid that."
 	return hinted
 }

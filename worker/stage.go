@@ -65,7 +65,7 @@ func longestCall(c *catalog.Catalog) time.Duration {
 	for _, f := range c.Features {
 		longest = max(longest, f.CallTimeout)
 	}
-	return longest
+	return longest + c.Attachments.Timeout // its files come first
 }
 
 // Work makes the attempts of a bundle. It returns nil when every member is settled or handed back, so a second run of
