@@ -96,13 +96,14 @@ func (r *completionsReader) choice() error {
 
 func (r *completionsReader) turn() error {
 	var b block
+	var files []block
 	err := r.object(func(name []byte) error {
 		var err error
 		switch string(name) {
 		case "role":
 			b.role, err = r.text()
 		case "content":
-			b.text, err = r.content()
+			b.text, files, err = r.content()
 		default:
 			err = r.skip()
 		}
@@ -113,25 +114,66 @@ func (r *completionsReader) turn() error {
 		r.system = append(r.system, b)
 		return err
 	}
-	r.message([]block{b})
+	for i := range files {
+		files[i].role = b.role
+	}
+	if b.text != "" || len(files) == 0 {
+		files = append(files, b)
+	}
+	r.message(files)
 	return err
 }
 
-// content reads a text or a list of parts.
-func (r *completionsReader) content() (string, error) {
+// content reads a text or a list of parts: texts and files.
+func (r *completionsReader) content() (string, []block, error) {
 	r.space()
 	if r.peek() != '[' {
-		return r.text()
+		text, err := r.text()
+		return text, nil, err
 	}
 	var text []byte
+	var files []block
 	err := r.array(func() error {
-		return r.find("text", func() error {
-			part, err := r.text()
-			text = append(text, part...)
-			return err
+		return r.object(func(name []byte) error {
+			switch string(name) {
+			case "text":
+				part, err := r.text()
+				text = append(text, part...)
+				return err
+			case "image_url", "file_data", "file":
+				f, err := r.file()
+				if f != nil {
+					files = append(files, block{text: f.text, file: f})
+				}
+				return err
+			default:
+				return r.skip()
+			}
 		})
 	})
-	return string(text), err
+	return string(text), files, err
+}
+
+// file reads a data URL, by itself as in the Responses API or inside of an object.
+func (r *completionsReader) file() (*file, error) {
+	var url string
+	r.space()
+	if r.peek() != '{' {
+		if err := r.textInto(&url); err != nil {
+			return nil, err
+		}
+		return readDataURL(url)
+	}
+	err := r.object(func(name []byte) error {
+		if string(name) == "url" || string(name) == "file_data" {
+			return r.textInto(&url)
+		}
+		return r.skip()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return readDataURL(url)
 }
 
 func (r *completionsReader) tool() error {

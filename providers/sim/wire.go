@@ -28,6 +28,8 @@ type reply struct {
 	created   time.Time
 	answer    answer
 	usage     task.Usage
+	// cachedImages is how many of the tokens read from the cache are those of images.
+	cachedImages int64
 	tier      string
 	unmetered bool
 }
