@@ -70,6 +70,8 @@ const (
 	minRetention    = time.Hour
 	maxRetention    = 3650 * day
 	maxWeight       = 1000
+	maxTemperature  = 2
+	minThinking     = 128 // the least that any API takes
 	maxChars        = 100_000_000
 	maxTools        = 1000
 	maxMessages     = 10_000
@@ -78,6 +80,8 @@ const (
 	maxPathBytes    = 1000
 	maxKeyEnvChars  = 128
 	maxURLChars     = 2000
+	maxVersionChars = 30
+	maxHeaders      = 20
 
 	maxBundleTasks   = 1000
 	minBundleBytes   = kibibyte

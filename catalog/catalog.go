@@ -38,18 +38,28 @@ const (
 	APIOpenAI    = "openai"    // Chat Completions, which many other servers speak too
 	APIResponses = "openai-responses"
 	APIGemini    = "gemini" // generateContent of the Gemini Developer API
+
+	APIDeepL          = "deepl"          // a translation service, which takes a text and no prompt
+	APILibreTranslate = "libretranslate" // another, also of servers with NLLB
 )
 
 // Provider is one account at one endpoint.
 type Provider struct {
 	Name string
-	// API is the wire format: anthropic, openai, openai-responses or gemini.
+	// API is the wire format: anthropic, openai, openai-responses, gemini, deepl or libretranslate.
 	API string
 	// BaseURL is the endpoint without the method's path; the API's public endpoint when empty.
 	BaseURL string
 	// KeyEnv names the environment variable that holds the key; empty means that no key is sent.
 	KeyEnv string
-	// Prices names the price book's provider. Default: the one behind the API.
+	// Dialect is which of the servers that speak Chat Completions this one is. Default: that of the base URL's host where
+	// it is unmistakable, else compatible. Empty for every other API.
+	Dialect string
+	// APIVersion is the version of Azure's API that names deployments in its path; empty takes the one that does not.
+	APIVersion string
+	// HeadersEnv names, by the canonical name of a header, the environment variable with the value that is sent in it.
+	HeadersEnv map[string]string
+	// Prices names the price book's provider. Default: the one behind the API and the dialect.
 	Prices string
 	// ConnectTimeout bounds dialling and TLS. Default 10 s.
 	ConnectTimeout time.Duration
@@ -99,9 +109,11 @@ type Model struct {
 	Provider string
 	// ID is the provider's name for the model.
 	ID string
+	// PriceModel is the price book's name for the model. Default: the ID.
+	PriceModel string
 	// Tier is the model's price class.
 	Tier Tier
-	// MaxInput is the input limit in tokens; 0 takes the price book's.
+	// MaxInput is the input limit in tokens, of a translation service's model in characters; 0 takes the price book's.
 	MaxInput int64
 	// MaxOutput is the output limit in tokens; 0 takes the price book's.
 	MaxOutput int64
@@ -109,6 +121,13 @@ type Model struct {
 	Sideways []string
 	// JSONSchema overrides whether the model takes a schema for structured output; nil takes the price book's flag.
 	JSONSchema *bool
+	// Effort is how hard the model is to think, one of the words of its API; empty says nothing.
+	Effort string
+	// ThinkingTokens is a budget for thinking at models that take a number; 0 says nothing.
+	ThinkingTokens int
+	// ServiceTier is the tier that is asked for, one of the words of its API; empty says nothing. The tier that the reply
+	// names decides the price.
+	ServiceTier string
 	// Input is what the model reads beside text; nil takes the price book's flags.
 	Input []Input
 }
@@ -143,7 +162,7 @@ const (
 	AwayWait     Away = "wait"     // wait for the model
 )
 
-// Cache says for how long a provider is to keep a feature's stable prefix: its tools, system prompt and context.
+// Cache says for how long a provider is to keep a feature's stable prefix: its tools, system prompt, context and examples.
 type Cache string
 
 // The cache policies.
@@ -151,8 +170,16 @@ const (
 	CacheAuto Cache = "auto" // as the model has it: five minutes where a prefix has to be marked
 	CacheNone Cache = "none" // nothing is written, and no write is paid
 	Cache5m   Cache = "5m"
+	Cache30m  Cache = "30m"
 	Cache1h   Cache = "1h"
+	Cache12h  Cache = "12h"
 )
+
+// Example is an input with the answer that is wanted for it.
+type Example struct {
+	Input  string
+	Output string
+}
 
 // Feature is one cost centre.
 type Feature struct {
@@ -161,6 +188,8 @@ type Feature struct {
 	System string
 	// Context is stable text that precedes every input.
 	Context []string
+	// Examples are shown to the model as turns of a conversation, after the context and before every input.
+	Examples []Example
 	// OutputSchema is the JSON Schema of the answer in canonical form, its keys sorted; a json_schema validator for it is
 	// implied. Nil means plain text.
 	OutputSchema json.RawMessage
@@ -186,13 +215,20 @@ type Feature struct {
 	Retention time.Duration
 	// RepairHint gives the next model the validator's complaint. Default false.
 	RepairHint bool
-	// Cache is the policy of prompt caching. Default auto. A model without a rate for such writes is not asked for any, and
-	// takes 1h for 5m where it has no hour.
+	// Cache is the policy of prompt caching. Default auto. A model that does not have the lifetime takes the next shorter one
+	// that it has, or else its shortest; one without a rate for writes is not asked for any.
 	Cache Cache
+	// Effort overrides the effort of every model of the feature's cascade; empty keeps the models'.
+	Effort string
+	// Temperature is sent to the models that take one; nil says nothing.
+	Temperature *float64
 	// Refusal is what follows a refusal. Default escalate.
 	Refusal Policy
 	// WhenAway is what follows while a model is away. Default sideways.
 	WhenAway Away
+	// Translate says into what translation services of the cascade translate; nil means that there is none in it. What
+	// they are sent is a task's input alone, without system and context.
+	Translate *Translate
 	// Weight is the feature's share in dispatch. Default 1.
 	Weight int
 	// CallTimeout bounds one call and overrides the provider's; 0 keeps the provider's.

@@ -21,8 +21,10 @@ func check(c *Catalog, r *report) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Features)) {
 		checkCascade(c, "features."+name+".cascade", c.Features[name].Cascade, r)
+		checkFeatureSettings(c, c.Features[name], r)
 	}
 	checkUsedClasses(c, r)
+	checkTranslations(c, r)
 	checkRuleFeatures(c, r)
 	checkLane("lanes.now", c.Lanes.Now, c.Limits, r)
 	checkLane("lanes.batch", c.Lanes.Batch, c.Limits, r)
@@ -51,6 +53,7 @@ func checkModel(c *Catalog, m Model, r *report) {
 	if _, ok := c.Providers[m.Provider]; !ok && m.Provider != "" {
 		unknown(c.Providers, r, path+".provider", "provider", m.Provider, "providers")
 	}
+	checkModelSettings(c, m, r)
 	seen := map[string]bool{}
 	for i, name := range m.Sideways {
 		at := index(path+".sideways", i)

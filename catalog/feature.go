@@ -15,6 +15,7 @@ func readFeature(name string, o *object) Feature {
 		Name:         name,
 		System:       o.text("system", 0),
 		Context:      o.texts("context", 0),
+		Examples:     readExamples(o),
 		OutputSchema: readSchema(o),
 		Validators:   readValidators(o),
 		Class:        readClass(o),
@@ -22,12 +23,15 @@ func readFeature(name string, o *object) Feature {
 		Lane:         task.Lane(o.word("lane", string(task.LaneNow), string(task.LaneNow), string(task.LaneBatch))),
 		Success:      Success(o.word("success", string(SuccessValidated), string(SuccessValidated), string(SuccessOutcome))),
 		RepairHint:   o.flag("repair_hint"),
-		Cache:        Cache(o.word("cache", string(CacheAuto), string(CacheAuto), string(CacheNone), string(Cache5m), string(Cache1h))),
+		Cache:        Cache(o.word("cache", string(CacheAuto), caches()...)),
+		Effort:       o.word("effort", "", efforts()...),
+		Temperature:  o.upTo("temperature", maxTemperature),
 		Refusal: Policy(o.word("refusal", string(RefusalEscalate),
 			string(RefusalEscalate), string(RefusalSideways), string(RefusalFail))),
 		WhenAway: Away(o.word("when_away", string(AwaySideways),
 			string(AwaySideways), string(AwayEscalate), string(AwayWait))),
 	}
+	f.Translate = readTranslate(o)
 	readBounds(&f, o)
 	return f
 }

@@ -188,6 +188,8 @@ func TestParse_NeverRepeatsAKey(t *testing.T) {
 		"providers: {acme: {api: openai, api_key: sk-SECRET-123}}\n",
 		"providers: {acme: {api: openai, base_url: 'https://me:SECRET@example.com'}}\n",
 		"providers: {acme: {api: openai, base_url: 'https://example.com?key=SECRET'}}\n",
+		"providers: {acme: {api: openai, headers_env: {X-Auth: 'Bearer SECRET'}}}\n",
+		"providers: {acme: {api: openai, headers_env: {'X-Auth: SECRET': A}}}\n",
 	} {
 		_, err := catalog.Parse([]byte(complete(give)))
 		require.Error(t, err)
@@ -209,7 +211,7 @@ func TestParse_Defaults(t *testing.T) {
 
 	c := mustParse(t, "")
 	require.Equal(t, catalog.Provider{
-		Name: "acme", API: catalog.APIOpenAI, Prices: "openai", ConnectTimeout: 10 * time.Second, Timeout: 120 * time.Second,
+		Name: "acme", API: catalog.APIOpenAI, Dialect: catalog.DialectOpenAI, Prices: "openai", ConnectTimeout: 10 * time.Second, Timeout: 120 * time.Second,
 		IdleTimeout: 60 * time.Second, Concurrency: 32, MaxBodyBytes: 8 << 20, RateLimits: map[string]catalog.RateLimit{},
 	}, c.Providers["acme"])
 	require.Equal(t, catalog.Model{Name: "haiku", Provider: "acme", ID: "h-1", Tier: catalog.Mini}, c.Models["haiku"])
@@ -236,7 +238,7 @@ func TestParse_EveryKey(t *testing.T) {
 	require.NoError(t, err)
 
 	yes, no := true, false
-	cost := task.USD / 4
+	cost, temperature := task.USD/4, 0.5
 	require.Equal(t, map[string]catalog.Provider{
 		"local": {
 			Name: "local", API: "openai", BaseURL: "http://127.0.0.1:8080/v1", KeyEnv: "LOCAL_KEY", Prices: "house", ConnectTimeout: time.Second,
@@ -245,23 +247,31 @@ func TestParse_EveryKey(t *testing.T) {
 				"family": {Name: "family", Models: []string{"a"}, Requests: 60, InputTokens: 1000, OutputTokens: 2000, Tokens: 3000},
 				"all":    {Name: "all", Calls: 9},
 			},
+			Dialect: catalog.DialectAzure, APIVersion: "2026-10-01-preview", HeadersEnv: map[string]string{"X-Team": "TEAM_TOKEN"},
+		},
+		"gem": {
+			Name: "gem", API: "gemini", Prices: "google", ConnectTimeout: 10 * time.Second, Timeout: 120 * time.Second,
+			IdleTimeout: 60 * time.Second, Concurrency: 32, MaxBodyBytes: 8 << 20, RateLimits: map[string]catalog.RateLimit{},
 		},
 	}, c.Providers)
 	require.Equal(t, map[string]catalog.Model{
-		"a": {Name: "a", Provider: "local", ID: "vendor/a:1", Tier: catalog.Mini, MaxInput: 32_000, MaxOutput: 4000, Sideways: []string{"b"}, JSONSchema: &no, Input: []catalog.Input{"text", "pdf"}},
-		"b": {Name: "b", Provider: "local", ID: "2024-01-01", Tier: catalog.Mini, JSONSchema: &yes},
+		"a": {Name: "a", Provider: "local", ID: "vendor/a:1", PriceModel: "a-1", Tier: catalog.Mini, MaxInput: 32_000, MaxOutput: 4000, Sideways: []string{"b"}, JSONSchema: &no, Input: []catalog.Input{"text", "pdf"}},
+		"b": {Name: "b", Provider: "local", ID: "2024-01-01", Tier: catalog.Mini, JSONSchema: &yes, Effort: "low", ServiceTier: catalog.TierFlex},
+		"c": {Name: "c", Provider: "gem", ID: "c", Tier: catalog.Mid, ThinkingTokens: 128},
 	}, c.Models)
 	require.Equal(t, map[task.Class][]string{task.L1: {"a"}, task.L3: {"b"}}, c.Cascades)
 	require.Equal(t, map[string]catalog.Feature{
 		"f_1": {
 			Name: "f_1", System: "Be brief.", Context: []string{"one", "two"}, Class: task.L3, Cascade: []string{"a", "b"}, Lane: task.LaneBatch,
+			Examples: []catalog.Example{{Input: "in", Output: "out"}}, Effort: "high", Temperature: &temperature,
 			OutputSchema: json.RawMessage(`{"a":{"pattern":"<b>"},"b":[1,2.5,10000000000000000000000,0,true,null,"x"]}`),
 			Validators: []catalog.Validator{
 				{Type: "enum", Params: json.RawMessage(`{"case_fold":true,"values":["x","yes"]}`)},
 				{Type: "not_empty", Params: json.RawMessage(`{}`)},
 			},
 			MaxOutputTokens: 77, MaxAttempts: 3, MaxCost: &cost, Success: catalog.SuccessOutcome, FailureCost: 3 * task.USD,
-			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, Cache: catalog.Cache1h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
+			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, Cache: catalog.Cache12h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
+			Translate: &catalog.Translate{Source: "de", Target: "en-GB", Formality: "prefer_more", Glossary: "def3a26b"},
 		},
 	}, c.Features)
 	require.Equal(t, catalog.Classifier{Default: task.L1, InJobs: true, Rules: []catalog.Rule{{

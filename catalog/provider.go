@@ -23,13 +23,17 @@ func readProvider(name string, o *object) Provider {
 		RateLimits:     named(o, "rate_limits", readRateLimit),
 	}
 	p.BaseURL = readBaseURL(o, p.AllowPrivate)
+	p.HeadersEnv = readHeaders(o)
+	readDialect(o, &p)
 	if prices := o.text("prices", MaxNameChars); prices != "" {
 		p.Prices = prices
 	}
 	return p
 }
 
-func apis() []string { return []string{APIAnthropic, APIOpenAI, APIResponses, APIGemini} }
+func apis() []string {
+	return []string{APIAnthropic, APIOpenAI, APIResponses, APIGemini, APIDeepL, APILibreTranslate}
+}
 
 // pricesOf is whom the price book names for an API: the one who sends the bill, which is not always the API's name.
 func pricesOf(api string) string {
@@ -59,7 +63,7 @@ func validEnv(name string) bool {
 			return false
 		}
 	}
-	return len(name) <= maxKeyEnvChars
+	return name != "" && len(name) <= maxKeyEnvChars
 }
 
 func readBaseURL(o *object, allowPrivate bool) string {

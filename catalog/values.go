@@ -164,6 +164,21 @@ func (o *object) fraction(key string, fallback float64) float64 {
 	return value + 0 // -0 becomes 0, so that both have one hash
 }
 
+// upTo reads a number from 0 to most; nil without the key.
+func (o *object) upTo(key string, most float64) *float64 {
+	n := o.get(key)
+	if n == nil {
+		return nil
+	}
+	value, err := strconv.ParseFloat(n.Value, 64)
+	if n.Kind != yaml.ScalarNode || isText(n) || err != nil || math.IsNaN(value) || value < 0 || value > most {
+		o.r.addAt(n.Line, o.at(key), "is %s; it must be a number from 0 to %g", shown(n), most)
+		return nil
+	}
+	value += 0 // -0 becomes 0, so that both have one hash
+	return &value
+}
+
 // boolean reads true or false; nil without the key.
 func (o *object) boolean(key string) *bool {
 	n := o.get(key)

@@ -16,6 +16,7 @@ func (c *Catalog) Warnings() []string {
 	for _, name := range slices.Sorted(maps.Keys(c.Features)) {
 		out = append(out, c.descents("features."+name+".cascade", c.Features[name].Cascade)...)
 	}
+	out = append(out, c.translateWarnings()...)
 	used := c.UsedModels()
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		if _, ok := slices.BinarySearch(used, name); !ok {

@@ -107,7 +107,9 @@ func TestScan(t *testing.T) {
 	t.Parallel()
 	text := "BT (Invoice 4711 for 120.50 EUR) Tj ET"
 	plain := func(objects ...string) int64 { return int64(len(pdf(objects...))) }
-	empty := func(dict string, size int) int64 { return int64(len(stream(dict, strings.Repeat("x", size))) - size - 1) }
+	empty := func(dict string, size int) int64 {
+		return int64(len(stream(dict, strings.Repeat("x", size))) - size - 1)
+	}
 	flate, list := "/Filter /FlateDecode", "/Filter [ /FlateDecode ]"
 	size, inStream := len(packed(t, text)), len(packed(t, page+page+page))
 	bomb := packed(t, strings.Repeat("\x00", 40<<20))

@@ -18,19 +18,24 @@ type Models struct {
 	book    *pricing.Book
 	now     func() time.Time
 	facts   map[string]cascade.Model
+	traits  map[string]pricing.Traits
 }
 
 // NewModels joins catalog and book.
 func NewModels(c *catalog.Catalog, book *pricing.Book, now func() time.Time) *Models {
-	m := &Models{catalog: c, book: book, now: now, facts: make(map[string]cascade.Model, len(c.Models))}
+	m := &Models{
+		catalog: c, book: book, now: now, facts: make(map[string]cascade.Model, len(c.Models)),
+		traits: make(map[string]pricing.Traits, len(c.Models)),
+	}
 	for name, model := range c.Models {
+		m.traits[name], _ = book.Traits(m.priceProvider(model), model.PricedAs())
 		m.facts[name] = m.fact(name, model)
 	}
 	return m
 }
 
 func (m *Models) fact(name string, model catalog.Model) cascade.Model {
-	traits, _ := m.book.Traits(m.priceProvider(model), model.ID)
+	traits := m.traits[name]
 	fact := cascade.Model{
 		MaxInput:    traits.MaxInput,
 		MaxOutput:   traits.MaxOutput,
@@ -38,7 +43,9 @@ func (m *Models) fact(name string, model catalog.Model) cascade.Model {
 		Sideways:    model.Sideways,
 		Reads:       func(mediaType string) bool { return m.reads(name, mediaType) },
 		Expected:    func(prompt, output int64) (task.Pico, error) { return m.Expected(name, prompt, output) },
-		OneBand:     func(least, most int64) bool { return m.oneBand(name, least, most) },
+	}
+	if m.book.Banded(m.priceProvider(model), model.PricedAs()) {
+		fact.OneBand = func(least, most int64) bool { return m.oneBand(name, least, most) }
 	}
 	if model.MaxInput > 0 {
 		fact.MaxInput = model.MaxInput
@@ -46,21 +53,31 @@ func (m *Models) fact(name string, model catalog.Model) cascade.Model {
 	if model.MaxOutput > 0 {
 		fact.MaxOutput = model.MaxOutput
 	}
+	if m.catalog.Translates(name) {
+		fact.Translation = func(characters int64) (task.Pico, error) { return m.translation(name, characters) }
+		fact.MaxBytes = max(0, traits.MaxRequestBytes-requestFrame)
+	}
 	return fact
 }
 
-// Check says which models that the cascades use have no price in force: weir refuses to start with one, because an
-// unpriced call is a hole in the ledger.
+// Check says which models that the cascades use have no price in force, in the tier that is asked for, or one in a unit that
+// they are not billed in, and which settings a model would refuse. weir refuses to start with one: an unpriced call is a hole
+// in the ledger, a refused one a failure.
 func (m *Models) Check() []error {
 	var errs []error
 	for _, name := range m.catalog.UsedModels() {
-		if _, err := m.Price(name, m.now()); err != nil {
-			model := m.catalog.Models[name]
+		price, err := m.Price(name, m.now())
+		model := m.catalog.Models[name]
+		switch {
+		case err != nil:
 			errs = append(errs, fmt.Errorf("models.%s: %s/%s has no price in force: %w", name,
-				m.priceProvider(model), model.ID, err))
+				m.priceProvider(model), model.PricedAs(), err))
+		case price.ByCharacter() != m.catalog.Translates(name):
+			errs = append(errs, fmt.Errorf("models.%s: the price %s is %s, which api %q does not bill", name, price.Row(),
+				unitOf(price), m.catalog.Providers[model.Provider].API))
 		}
 	}
-	return errs
+	return append(errs, m.checkSettings()...)
 }
 
 // Price is the price at an instant of a model called as weir calls it.
@@ -69,13 +86,36 @@ func (m *Models) Price(name string, at time.Time) (pricing.Price, error) {
 	if !ok {
 		return pricing.Price{}, fmt.Errorf("model %q: %w", name, pricing.ErrUnpriced)
 	}
-	return m.book.Price(pricing.Query{Provider: m.priceProvider(model), Model: model.ID, At: at})
+	return m.book.Price(pricing.Query{
+		Provider: m.priceProvider(model), Model: model.PricedAs(), At: at, Mode: ModeOf(model), ServiceTier: dearerTier(model),
+	})
+}
+
+// ModeOf is how a model is called: flex where that tier is asked for, else synchronously.
+func ModeOf(model catalog.Model) pricing.Mode {
+	if model.ServiceTier == catalog.TierFlex {
+		return pricing.ModeFlex
+	}
+	return pricing.ModeSync
+}
+
+// dearerTier is the tier that is reckoned with before a call. Flex is left to the mode: its call may come to the standard
+// price, which an upper bound has to allow for.
+func dearerTier(model catalog.Model) string {
+	if model.ServiceTier == catalog.TierPriority {
+		return model.ServiceTier
+	}
+	return ""
 }
 
 // PriceOf is the price of a call of a model that the catalog defines: the query names the model that answered, the
-// provider comes from the catalog.
+// provider comes from the catalog. An answer that names the model as it was asked for, or not at all, has the price that
+// the catalog says; one that names another has that one's.
 func (m *Models) PriceOf(model catalog.Model, q pricing.Query) (pricing.Price, error) {
 	q.Provider = m.priceProvider(model)
+	if q.Model == "" || q.Model == model.ID {
+		q.Model = model.PricedAs()
+	}
 	return m.book.Price(q)
 }
 
@@ -95,9 +135,27 @@ func (m *Models) oneBand(name string, least, most int64) bool {
 	return err != nil || price.OneBand(least, most)
 }
 
-// ExpectedNeutral is Expected for a neutral token count; 0 when no price is in force.
+// ExpectedNeutral is Expected for a neutral token count; 0 when no price is in force. What a translation service is sent is
+// guessed from it: ExpectedTask knows better where the text is at hand.
 func (m *Models) ExpectedNeutral(name string, neutral, outputTokens int64) task.Pico {
-	cost, err := m.Expected(name, m.facts[name].Tokens(neutral), outputTokens)
+	fact, known := m.facts[name]
+	if !known {
+		return 0
+	}
+	cost, err := fact.Cost(cascade.Prompt{Tokens: neutral, MaxOutput: outputTokens})
+	if err != nil {
+		return 0
+	}
+	return cost
+}
+
+// ExpectedTask is ExpectedNeutral for a task of so many neutral tokens, and exact for a translation service, which is paid
+// by the character.
+func (m *Models) ExpectedTask(name string, t *task.Task, neutral, outputTokens int64) task.Pico {
+	if !m.catalog.Translates(name) {
+		return m.ExpectedNeutral(name, neutral, outputTokens)
+	}
+	cost, err := m.translation(name, sizeOf(t.Input).Characters)
 	if err != nil {
 		return 0
 	}
@@ -115,9 +173,7 @@ func (m *Models) TakesSchema(name string) bool {
 
 // Traits are what the price book knows of a model besides its prices; the zero value when it does not know the model.
 func (m *Models) Traits(name string) pricing.Traits {
-	model := m.catalog.Models[name]
-	traits, _ := m.book.Traits(m.priceProvider(model), model.ID)
-	return traits
+	return m.traits[name]
 }
 
 // reads reports whether a model takes files of a media type. Gemini reads no GIF, whatever the model.

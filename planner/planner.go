@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -34,7 +35,9 @@ type Config struct {
 	Catalog    *catalog.Catalog
 	Models     *Models
 	Classifier classifier.Classifier
-	Logger     *slog.Logger
+	// Factors are learnt from answers; nil means the price book's alone.
+	Factors *Factors
+	Logger  *slog.Logger
 }
 
 // Planner plans tasks. It is safe for concurrent use.
@@ -42,12 +45,16 @@ type Planner struct {
 	Config
 
 	counter  *tokens.Counter
-	prefixes map[string]tokens.Size // by feature
+	prefixes map[string]prefix // by feature
+	tools    toolCounts
 }
 
 // New makes a planner. It counts the tokens of the features' texts, which takes some 0.1 s.
 func New(c Config) *Planner {
 	counter := tokens.NewCounter()
+	if c.Factors == nil {
+		c.Factors = NewFactors(time.Now)
+	}
 	return &Planner{Config: c, counter: counter, prefixes: prefixes(counter, c.Catalog)}
 }
 
@@ -74,18 +81,25 @@ func (p *Planner) Plan(ctx context.Context, id uuid.UUID, t *task.Task, maxOutpu
 	decision := p.classify(ctx, id, classifier.Subject{Task: t, Feature: feature})
 	output := maxOutput(maxOutputTokens, feature)
 	order := p.Catalog.CascadeFor(feature, decision.Class)
-	prompt := cascade.Prompt{Tokens: p.promptTokens(t, order, int64(output)), MaxOutput: int64(output), Media: mediaOf(t)}
-	plan := cascade.New(decision.Class, p.Models.facts, order, prompt)
+	facts := p.Factors.of(p.Models.facts, t.Feature, t.CallPath)
+	prompt := cascade.Prompt{
+		Tokens: p.promptTokens(t, facts, order, int64(output)), MaxOutput: int64(output), Media: mediaOf(t),
+	}
+	if feature.Translate != nil { // no other feature has a use for it
+		prompt.Text = textOf(t)
+	}
+	plan := cascade.New(decision.Class, facts, order, prompt)
 	if len(plan.Stages) == 0 {
 		return planned, noModel(plan, prompt)
 	}
 	first := plan.Stages[0].Model
 	stored := p.stored(plan)
+	prefixHash, prefixTokens := p.prefixOf(t)
 	return Planned{Plan: stored, Classified: store.Classified{
 		TaskID: id, Class: decision.Class, Source: source(decision), Confidence: decision.Confidence,
 		PlanID: stored.ID, Model: first,
-		ExpectedCost: p.Models.ExpectedNeutral(first, prompt.Tokens, prompt.MaxOutput),
-		PromptTokens: prompt.Tokens, MaxOutput: output,
+		ExpectedCost: p.Models.ExpectedTask(first, t, prompt.Tokens, prompt.MaxOutput),
+		PromptTokens: prompt.Tokens, MaxOutput: output, PrefixHash: prefixHash, PrefixTokens: prefixTokens,
 	}}, nil
 }
 
@@ -125,14 +139,14 @@ func noModel(plan cascade.Plan, prompt cascade.Prompt) error {
 
 // stored gives a plan the hash of its content as id, so that equal plans are stored once.
 func (p *Planner) stored(plan cascade.Plan) store.StoredPlan {
-	stages, excluded := mustJSON(plan.Stages), mustJSON(plan.Excluded)
+	stages, included, excluded := mustJSON(plan.Stages), mustJSON(plan.Included), mustJSON(plan.Excluded)
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(p.Catalog.Hash), []byte(plan.Class), stages, excluded} {
+	for _, part := range [][]byte{[]byte(p.Catalog.Hash), []byte(plan.Class), stages, included, excluded} {
 		h.Write(part)
 		h.Write([]byte{0})
 	}
 	return store.StoredPlan{
-		ID: uuid.UUID(h.Sum(nil)[:16]), Class: plan.Class, Stages: stages, Excluded: excluded, ConfigHash: p.Catalog.Hash,
+		ID: uuid.UUID(h.Sum(nil)[:16]), Class: plan.Class, Stages: stages, Included: included, Excluded: excluded, ConfigHash: p.Catalog.Hash,
 	}
 }
 

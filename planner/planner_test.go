@@ -146,7 +146,8 @@ func TestPlan_Attachments(t *testing.T) {
 	parsed, err := catalog.Parse([]byte(strings.NewReplacer(
 		"openai: {", "google: {api: gemini, key_env: KEY}\n  openai: {",
 		"tier: mini, max_input: 1000}", "tier: mini, input: [text, image]}\n  flash: {provider: google, id: gemini-3.5-flash, tier: mid}",
-		"max_input: 60000, max_output: 300}", "max_output: 300}", "L1: [luna, sol]", "L1: [luna, flash, sol]").Replace(yaml)))
+		"max_input: 60000, max_output: 300}", "max_output: 300}", "L1: [luna, sol]", "L1: [luna, flash, sol]",
+	).Replace(yaml)))
 	require.NoError(t, err)
 	book, err := pricing.Embedded()
 	require.NoError(t, err)

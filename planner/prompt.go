@@ -13,29 +13,15 @@ import (
 // framing is how many tokens a provider adds to each text that is sent by itself, for its role and its borders.
 const framing = 3
 
-// prefixes are the sizes of what all tasks of a feature send, by feature. They never change, so they are counted once.
-func prefixes(counter *tokens.Counter, c *catalog.Catalog) map[string]tokens.Size {
-	sizes := make(map[string]tokens.Size, len(c.Features))
-	for name, f := range c.Features {
-		var total int64
-		for _, text := range append([]string{f.System, string(f.OutputSchema)}, f.Context...) {
-			if text != "" {
-				total += counter.Count(text) + framing
-			}
-		}
-		sizes[name] = tokens.Exactly(total)
-	}
-	return sizes
-}
-
-// promptTokens estimates everything that a call sends. Files are not read yet and count by their type. The task's own texts are counted only where the plan, or the rates
+// promptTokens estimates everything that a call sends. Files are not read yet and count by their type. The task's own
+// texts are counted only where the plan, or the rates
 // that it is expected to cost, depend on more than their bytes tell: the estimate then decides as the exact count would.
-func (p *Planner) promptTokens(t *task.Task, order []string, maxOutput int64) int64 {
+func (p *Planner) promptTokens(t *task.Task, facts map[string]cascade.Model, order []string, maxOutput int64) int64 {
 	texts := textsOf(t)
 	files := media.Estimate(t.Attachments)
-	known := p.prefixes[t.Feature].Plus(tokens.Exactly(int64(len(texts))*framing + files))
+	known := p.prefixes[t.Feature].size.Plus(tokens.Exactly(int64(len(texts))*framing + files))
 	return p.counter.Narrow(known, texts, func(s tokens.Size) bool {
-		return cascade.Alike(p.Models.facts, order, s.Least, s.Most, maxOutput)
+		return cascade.Alike(facts, order, s.Least, s.Most, maxOutput)
 	}).About
 }
 
@@ -61,10 +47,7 @@ func textsOf(t *task.Task) []string {
 	for _, m := range t.Messages {
 		texts = append(texts, m.Content)
 	}
-	for _, tool := range t.Tools {
-		texts = append(texts, tool.Name, tool.Description, string(tool.Parameters))
-	}
-	return texts
+	return append(texts, toolTexts(t.Tools)...)
 }
 
 // maxOutput is the limit of one answer: the feature's, or the task's own when that is lower.

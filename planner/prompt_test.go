@@ -137,7 +137,7 @@ func TestPlan_DecidesAsTheExactCountWould(t *testing.T) {
 		output := map[string]task.Pico{"small": 200 * 4 * micro, "large": 200 * 16 * micro}[model]
 		require.Equal(t, input+output, got.ExpectedCost, n)
 	}
-	require.Len(t, plans, 2, "with small and without")
+	require.Len(t, plans, 3, "with small, with small at its higher rates, and without")
 }
 
 func TestPlan_CountsWhatTheFeatureSends(t *testing.T) {

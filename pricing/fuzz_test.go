@@ -20,6 +20,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte(acme("        until: 2026-06-01\n") + strings.Replace(row, "2026-01-01", "2026-06-01", 1) +
 		"\n        bands: [{input: \"1\", output: \"1\"}]\n"))
 	f.Add([]byte(acme("        modes: {batch: {bands: [{input: \"1\", output: \"2\"}]}}\n")))
+	f.Add([]byte(spoken("25", "        modes: {batch: \"1/2\"}\n")))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		files := fstest.MapFS{"a.yaml": {Data: content}}
 		book, err := pricing.Load(files)
@@ -34,13 +35,19 @@ func FuzzLoad(f *testing.F) {
 		for _, row := range book.Rows() {
 			require.False(t, keys[row.Key], "%s", row.Key)
 			keys[row.Key] = true
-			require.Contains(t, row.Rates, "input")
+			usage := task.Usage{Input: 1, Output: 1}
+			if _, ok := row.Rates["characters"]; ok {
+				require.Len(t, row.Rates, 1, "characters or tokens")
+				usage = task.Usage{Characters: 1}
+			} else {
+				require.Contains(t, row.Rates, "input")
+			}
 			_, ok := book.Traits(row.Provider, row.Model)
 			require.True(t, ok)
 			if row.Status == pricing.InForce && row.From != nil {
 				price, err := book.Price(pricing.Query{Provider: row.Provider, Model: row.Model, At: *row.From})
 				require.NoError(t, err)
-				_, err = price.Cost(task.Usage{Input: 1, Output: 1})
+				_, err = price.Cost(usage)
 				require.NoError(t, err)
 			}
 		}

@@ -161,8 +161,8 @@ func readModel(o *object, provider string, traits Traits) *model {
 		m.patterns = append(m.patterns, n.Value)
 		m.match = append(m.match, re)
 	}
-	m.readTraits(o)
 	o.list("prices", true, func(o *object) { m.rows = append(m.rows, readRow(o, provider+"/"+m.id)) })
+	m.readTraits(o)
 	slices.SortStableFunc(m.rows, func(a, b *row) int { return a.from.Compare(b.from) })
 	m.checkRows(o)
 	return m
@@ -174,6 +174,7 @@ func (m *model) readTraits(o *object) {
 		m.traits.MaxInput = limits.tokens("max_input")
 		m.traits.MaxOutput = limits.tokens("max_output")
 		m.traits.MinCacheable = limits.tokens("min_cacheable")
+		m.traits.MaxRequestBytes = limits.count("max_request_bytes", "bytes")
 		limits.close()
 	}
 	if m.traits.MaxInput == 0 {
@@ -182,9 +183,21 @@ func (m *model) readTraits(o *object) {
 	if caps := o.object("caps"); caps != nil {
 		m.traits.JSONSchema = caps.flag("json_schema")
 		m.traits.Images, m.traits.PDFs = caps.flag("image"), caps.flag("pdf")
+		for i, n := range caps.texts("refuses") {
+			if !slices.Contains(settings(), n.Value) {
+				caps.bad(n, fmt.Sprintf("refuses[%d]", i), "is %s; it must be one of %s", shown(n),
+					strings.Join(settings(), ", "))
+				continue
+			}
+			m.traits.Refused = append(m.traits.Refused, n.Value)
+		}
+		slices.Sort(m.traits.Refused)
 		caps.close()
 	}
 	tokenizer := o.object("tokenizer")
+	if tokenizer == nil && m.byCharacter() {
+		return
+	}
 	if tokenizer == nil {
 		o.r.add(o.line, o.at("tokenizer"), "is missing")
 		return

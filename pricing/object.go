@@ -189,7 +189,10 @@ func (o *object) word(key string, allowed ...string) string {
 }
 
 // tokens reads a number of tokens, 0 without the key.
-func (o *object) tokens(key string) int64 {
+func (o *object) tokens(key string) int64 { return o.count(key, "tokens") }
+
+// count reads a number of something, 0 without the key.
+func (o *object) count(key, unit string) int64 {
 	const most = 1_000_000_000
 	n := o.get(key)
 	if n == nil {
@@ -197,7 +200,7 @@ func (o *object) tokens(key string) int64 {
 	}
 	value, err := strconv.ParseInt(n.Value, 10, 64)
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil || value < 1 || value > most {
-		o.bad(n, key, "is %s; it must be a whole number of tokens from 1 to %d", shown(n), most)
+		o.bad(n, key, "is %s; it must be a whole number of %s from 1 to %d", shown(n), unit, most)
 		return 0
 	}
 	return value

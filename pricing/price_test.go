@@ -321,7 +321,7 @@ func TestCost_ClassesWithoutARate(t *testing.T) {
 	for name, usage := range map[string]task.Usage{
 		"cache_write_30m": {CacheWrite30m: 1}, "cache_write_1h": {CacheWrite1h: 1}, "cache_write_12h": {CacheWrite12h: 1},
 		"input_audio": {InputAudio: 1}, "input_image": {InputImage: 1}, "output_audio": {OutputAudio: 1},
-		"web_search": {WebSearches: 1},
+		"web_search": {WebSearches: 1}, "characters": {Characters: 1},
 	} {
 		usage.Input = 1
 		cost, err := price.Cost(usage)
@@ -350,6 +350,7 @@ func TestCost_WrongCounts(t *testing.T) {
 		{OutputAudio: -1},
 		{Reasoning: -1},
 		{WebSearches: -1},
+		{Characters: -1},
 	} {
 		_, err := price.Cost(usage)
 		require.ErrorContains(t, err, "negative", "%+v", usage)

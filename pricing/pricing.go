@@ -4,6 +4,7 @@ package pricing
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/weirhq/weir/task"
@@ -43,7 +44,7 @@ type Cost struct {
 	Lines []Line
 }
 
-// Line is one token class's part of a cost.
+// Line is the part of a cost that one class of tokens has, or what is not metered in tokens.
 type Line struct {
 	Kind     string    `json:"kind"`
 	Count    int64     `json:"count"`
@@ -63,8 +64,24 @@ type Traits struct {
 	TokenFactor float64
 	// MinCacheable is the shortest prefix, in tokens, that the provider's cache takes; 0 means unknown.
 	MinCacheable int64
+	// MaxRequestBytes is the largest request that the provider takes; 0 means unknown.
+	MaxRequestBytes int64
 	// InputIncludesCached says that the input tokens of the provider's own usage include those of its cache.
 	InputIncludesCached bool
 	// OutputIncludesReasoning says the same of its output tokens and those of reasoning.
 	OutputIncludesReasoning bool
+	// Refused are settings that the model answers with an error, sorted: temperature, effort (all of it), effort_none and
+	// so on for single words, thinking_tokens. What is not named is taken, or not known.
+	Refused []string
+}
+
+// Refuses says that the model is known to refuse a setting.
+func (t Traits) Refuses(setting string) bool { return slices.Contains(t.Refused, setting) }
+
+// settings are the settings that a model can refuse.
+func settings() []string {
+	return []string{
+		"temperature", "thinking_tokens", "effort", "effort_none", "effort_minimal", "effort_low", "effort_medium",
+		"effort_high", "effort_xhigh", "effort_max",
+	}
 }

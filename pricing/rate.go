@@ -9,10 +9,10 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// kind is a class of tokens with a rate of its own. The names are the rate keys of the price book.
+// kind is what a rate is for: a class of tokens, or characters. The names of classes are the rate keys of the price book.
 type kind int
 
-// The kinds: what counts towards the prompt first, then what is put out.
+// The kinds: what counts towards the prompt first, then what is put out, then what is no token.
 const (
 	kindInput kind = iota
 	kindCacheRead
@@ -24,6 +24,7 @@ const (
 	kindInputImage
 	kindOutput
 	kindOutputAudio
+	kindCharacters
 	kinds
 )
 
@@ -33,14 +34,17 @@ const lineWebSearch = "web_search"
 func (k kind) String() string {
 	return [kinds]string{
 		"input", "cache_read", "cache_write_5m", "cache_write_30m", "cache_write_1h", "cache_write_12h",
-		"input_audio", "input_image", "output", "output_audio",
+		"input_audio", "input_image", "output", "output_audio", "characters",
 	}[k]
 }
 
 // ofPrompt says that the tokens count towards the prompt, which chooses the band.
 func (k kind) ofPrompt() bool { return k < kindOutput }
 
-// counts are the tokens of each kind. Reasoning is a part of the output and has no rate of its own.
+// ofTokens says that the kind is a class of tokens, which a band has rates for.
+func (k kind) ofTokens() bool { return k < kindCharacters }
+
+// counts are how many there are of each kind. Reasoning is a part of the output and has no rate of its own.
 type counts [kinds]int64
 
 func countsOf(u task.Usage) counts {
@@ -55,6 +59,7 @@ func countsOf(u task.Usage) counts {
 		kindInputImage:    u.InputImage,
 		kindOutput:        u.Output,
 		kindOutputAudio:   u.OutputAudio,
+		kindCharacters:    u.Characters,
 	}
 }
 
@@ -70,7 +75,7 @@ func (c counts) prompt() (int64, error) {
 	return int64(sum), nil
 }
 
-// rate is the price of one token; a rate that is not known is not zero.
+// rate is the price of one token or character; a rate that is not known is not zero.
 type rate struct {
 	pico  task.Pico
 	known bool
@@ -84,10 +89,10 @@ const (
 	maxRate      = task.USD // a token for a dollar: whatever is above is a typing mistake
 )
 
-var errRate = errors.New("not a price in USD per million tokens")
+var errRate = errors.New("not a price in USD per million tokens or characters")
 
-// ParseRate reads a price in USD per million tokens, a plain decimal such as "0.125", as pico-USD per token. With at
-// most six decimals that is exact; more are an error, as are signs, exponents and more than a dollar per token.
+// ParseRate reads a price in USD per million tokens or characters, a plain decimal such as "0.125", as pico-USD for one.
+// With at most six decimals that is exact; more are an error, as are signs, exponents and more than a dollar for one.
 func ParseRate(s string) (task.Pico, error) {
 	whole, fraction, dotted := strings.Cut(s, ".")
 	switch {
@@ -100,7 +105,7 @@ func ParseRate(s string) (task.Pico, error) {
 	}
 	n, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", rateDecimals-len(fraction)), 10, 64)
 	if err != nil || n > int64(maxRate) {
-		return 0, fmt.Errorf("%w: %q is more than one USD per token", errRate, s)
+		return 0, fmt.Errorf("%w: %q is more than one USD per token or character", errRate, s)
 	}
 	return task.Pico(n), nil
 }

@@ -34,7 +34,11 @@ func readRow(o *object, name string) *row {
 		o.r.add(o.line, o.at("until"), "is not after from")
 	}
 	gte := o.word("boundary", "gt", "gte") == "gte"
-	r.list = readTable(o, "", gte)
+	if n := o.get(perMillionCharacters); n != nil {
+		r.list = readCharacters(o, n)
+	} else {
+		r.list = readTable(o, "", gte)
+	}
 	r.readModes(o, gte)
 	r.geo = map[string]ratio{}
 	o.entries("geo", func(name string, n *yaml.Node) (err error) {
@@ -42,6 +46,7 @@ func readRow(o *object, name string) *row {
 		return err
 	})
 	r.readWindows(o, gte)
+	r.checkUnit(o)
 	o.entries("per_unit", func(name string, n *yaml.Node) (err error) {
 		if name != "web_search_1k" {
 			return errors.New("unknown; the only unit is web_search_1k")
@@ -109,7 +114,7 @@ func (t table) checkSameKinds(o *object, band int, path string) {
 
 func readBand(o *object) band {
 	b := band{maxPrompt: o.tokens("max_prompt")}
-	for k := range kinds {
+	for k := range kindCharacters {
 		n := o.get(k.String())
 		if n == nil {
 			continue

@@ -30,7 +30,7 @@ type Row struct {
 	MaxPrompt int64 `json:"max_prompt"`
 	// Boundary is gt when a prompt of exactly MaxPrompt tokens is still in this band, and gte when it is in the next.
 	Boundary string `json:"boundary"`
-	// Rates are pico-USD per token by kind; a kind that is absent has no known rate.
+	// Rates are pico-USD per token by kind, or per character for the kind characters; one that is absent is not known.
 	Rates map[string]task.Pico `json:"rates"`
 	// Modes and Geo are multipliers such as 1/2 by name. A mode with rates of its own is a variant instead.
 	Modes map[string]string `json:"modes"`

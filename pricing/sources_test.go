@@ -42,6 +42,12 @@ func TestEmbedded_AgreesWithTheCollectedPrices(t *testing.T) {
 		})
 	}
 	for _, row := range book.Rows() {
+		if row.Provider == "xai" { // found after the table was; TestEmbedded_XAI has its figures
+			continue
+		}
+		if _, ok := row.Rates["characters"]; ok {
+			continue // the table has prices of tokens only
+		}
 		require.True(t, listed[row.Provider+"/"+row.Model+"@"+orAlways(date(row.From))], "%s is nowhere in the table", row.Key)
 	}
 }

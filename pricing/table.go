@@ -59,7 +59,7 @@ func (t table) top(band int, limit int64) int64 {
 func (b band) dearest(ofPrompt bool) rate {
 	var top rate
 	for k, r := range b.rates {
-		if r.known && kind(k).ofPrompt() == ofPrompt && (!top.known || r.pico > top.pico) {
+		if r.known && kind(k).ofTokens() && kind(k).ofPrompt() == ofPrompt && (!top.known || r.pico > top.pico) {
 			top = r
 		}
 	}

@@ -26,10 +26,11 @@ func (c Call) Check() error {
 	if c.StableContext < 0 || c.StableContext > len(c.Context) {
 		return fmt.Errorf("%w: %d of %d contexts are stable", ErrCall, c.StableContext, len(c.Context))
 	}
-	switch c.Cache {
-	case CacheUnasked, CacheNone, Cache5m, Cache1h:
-	default:
-		return fmt.Errorf("%w: the cache lifetime %q is not one of none, 5m, 1h", ErrCall, c.Cache)
+	if c.Cache.Marks() && c.Cache.Lifetime() == 0 {
+		return fmt.Errorf("%w: the cache lifetime %q is not one of none, 5m, 30m, 1h, 12h", ErrCall, c.Cache)
+	}
+	if err := c.checkExamples(); err != nil {
+		return err
 	}
 	for i, m := range c.Messages {
 		if m.Role != "user" && m.Role != "assistant" {
@@ -45,6 +46,22 @@ func (c Call) Check() error {
 		if tool.Name == "" {
 			return fmt.Errorf("%w: tool %d has no name", ErrCall, i)
 		}
+	}
+	return nil
+}
+
+// checkExamples asks for pairs, and for nothing that varies before them.
+func (c Call) checkExamples() error {
+	if len(c.Examples) > 0 && len(c.Context) > c.StableContext {
+		return fmt.Errorf("%w: a context of the task's own stands before the examples", ErrCall)
+	}
+	for i, m := range c.Examples {
+		if want := [2]string{task.RoleUser, task.RoleAssistant}[i%2]; m.Role != want {
+			return fmt.Errorf("%w: example turn %d has the role %q, not %s", ErrCall, i, m.Role, want)
+		}
+	}
+	if len(c.Examples)%2 != 0 {
+		return fmt.Errorf("%w: the last example has no answer", ErrCall)
 	}
 	return nil
 }

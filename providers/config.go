@@ -19,6 +19,13 @@ type Config struct {
 	BaseURL string
 	// Key is the account's key. The zero Secret sends none.
 	Key Secret
+	// Dialect is which of the servers that speak a format this one is. Only the openai format has dialects; empty means
+	// OpenAI's own at its public endpoint, and elsewhere a server of which nothing is known.
+	Dialect string
+	// APIVersion is the version that an endpoint of Azure's wants in the query; empty where there is none.
+	APIVersion string
+	// Headers are sent with every request, by their names. Their values are as secret as the key.
+	Headers map[string]Secret
 	// ConnectTimeout bounds dialling and, again, the TLS handshake. Default 10 s.
 	ConnectTimeout time.Duration
 	// Timeout bounds one call as a whole, the wait for a free connection included. Default 120 s. A request's own
@@ -91,11 +98,23 @@ func (c Config) Check() error {
 			errs = append(errs, fmt.Errorf("the %s is negative", field.name))
 		}
 	}
-	if strings.ContainsFunc(c.Key.Reveal()+c.UserAgent, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if strings.ContainsFunc(c.Key.Reveal()+c.UserAgent, notPrintable) {
 		errs = append(errs, errors.New("the key and the user agent take printable ASCII only"))
+	}
+	for name, value := range c.Headers {
+		switch {
+		case !IsHeaderName(name):
+			errs = append(errs, errors.New("an extra header has no valid name"))
+		case ReservedHeader(name):
+			errs = append(errs, fmt.Errorf("the header %s is weir's own", name))
+		case value.IsZero() || strings.ContainsFunc(value.Reveal(), notPrintable):
+			errs = append(errs, fmt.Errorf("the header %s needs a value of printable ASCII", name))
+		}
 	}
 	return errors.Join(errs...)
 }
+
+func notPrintable(r rune) bool { return r < ' ' || r > '~' }
 
 // Endpoint parses the base URL, or the API's public one when it is empty. The path has no slash at its end.
 func (c Config) Endpoint(public string) (*url.URL, error) {

@@ -73,7 +73,7 @@ func queueModels(batch *pgx.Batch, now time.Time, c *catalog.Catalog, names pric
 			    updated_at = excluded.updated_at`,
 			pgx.NamedArgs{
 				"name": name, "provider": model.Provider, "model_id": model.ID, "tier": string(model.Tier),
-				"price_provider": priced, "price_model": nullText(names.find(priced, model.ID)), "hash": c.Hash, "now": now,
+				"price_provider": priced, "price_model": nullText(names.find(priced, model.PricedAs())), "hash": c.Hash, "now": now,
 			})
 	}
 }

@@ -69,7 +69,7 @@ func TestSaveCatalog_Prices(t *testing.T) {
 	full.Modes, full.Geo, full.WebSearch = map[string]string{"batch": "1/2"}, map[string]string{"us": "11/10"}, new(task.Pico(7))
 	full.Rates = map[string]task.Pico{
 		"input": 1, "cache_read": 2, "cache_write_5m": 3, "cache_write_30m": 4, "cache_write_1h": 5, "cache_write_12h": 6,
-		"input_audio": 7, "input_image": 8, "output": 0, "output_audio": 10,
+		"input_audio": 7, "input_image": 8, "output": 0, "output_audio": 10, "characters": 11,
 	}
 	prices := []store.Price{
 		banded("a1", "", 1, 100, false), banded("a2", "", 2, 200, false), banded("a3", "", 3, 0, false),
@@ -90,13 +90,14 @@ func TestSaveCatalog_Prices(t *testing.T) {
 	require.Equal(t, []map[string]string{{
 		"input_pusd": "1", "cache_read_pusd": "2", "cache_write_5m_pusd": "3", "cache_write_30m_pusd": "4",
 		"cache_write_1h_pusd": "5", "cache_write_12h_pusd": "6", "input_audio_pusd": "7", "input_image_pusd": "8",
-		"output_pusd": "0", "output_audio_pusd": "10", "web_search_pusd": "7", "status": "announced",
+		"output_pusd": "0", "output_audio_pusd": "10", "web_search_pusd": "7", "characters_pusd": "11",
+		"status":     "announced",
 		"valid_from": "2026-03-11T00:00:00+00:00", "valid_until": "2026-03-11T01:00:00+00:00", "modes": `{"batch": "1/2"}`,
 		"geo": `{"us": "11/10"}`, "checked": "2026-03-10",
 	}}, l.rows(`
 		SELECT input_pusd, cache_read_pusd, cache_write_5m_pusd, cache_write_30m_pusd, cache_write_1h_pusd,
 		       cache_write_12h_pusd, input_audio_pusd, input_image_pusd, output_pusd, output_audio_pusd, web_search_pusd,
-		       status, valid_from, valid_until, modes, geo, checked
+		       characters_pusd, status, valid_from, valid_until, modes, geo, checked
 		FROM weir.prices WHERE key = 'full'`))
 	require.Equal(t, []map[string]string{
 		{"valid_from": "-infinity", "valid_until": "infinity", "input_pusd": "NULL", "web_search_pusd": "NULL", "modes": "{}"},

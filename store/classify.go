@@ -48,6 +48,7 @@ type StoredPlan struct {
 	ID         uuid.UUID
 	Class      task.Class
 	Stages     json.RawMessage
+	Included   json.RawMessage
 	Excluded   json.RawMessage
 	ConfigHash string
 }
@@ -58,11 +59,11 @@ func InsertPlans(ctx context.Context, db DB, now time.Time, plans []StoredPlan) 
 	sorted := slices.SortedFunc(slices.Values(plans), func(a, b StoredPlan) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	for _, p := range sorted {
 		_, err := db.Exec(ctx, `
-			INSERT INTO weir.plans (id, class, stages, excluded, config_hash, created_at)
-			VALUES (@id, @class, @stages, @excluded, @config_hash, @now)
+			INSERT INTO weir.plans (id, class, stages, included, excluded, config_hash, created_at)
+			VALUES (@id, @class, @stages, @included, @excluded, @config_hash, @now)
 			ON CONFLICT (id) DO NOTHING`,
 			pgx.NamedArgs{
-				"id": p.ID, "class": string(p.Class), "stages": p.Stages, "excluded": p.Excluded,
+				"id": p.ID, "class": string(p.Class), "stages": p.Stages, "included": p.Included, "excluded": p.Excluded,
 				"config_hash": p.ConfigHash, "now": now,
 			})
 		if err != nil {
@@ -83,6 +84,9 @@ type Classified struct {
 	ExpectedCost task.Pico
 	PromptTokens int64
 	MaxOutput    int
+	// PrefixHash names the stable prefix of the task's prompt, PrefixTokens is its estimated length.
+	PrefixHash   uuid.UUID
+	PrefixTokens int64
 }
 
 // MarkReady makes classified tasks ready for the dispatcher. A task that is no longer queued (cancelled, or classified
@@ -93,10 +97,12 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 	classes, sources, models := make([]string, n), make([]string, n), make([]string, n)
 	confidences, costs := make([]float32, n), make([]int64, n)
 	prompts, outputs := make([]int32, n), make([]int32, n)
+	prefixes, prefixTokens := make([]uuid.UUID, n), make([]int32, n)
 	for i, c := range classified {
 		ids[i], plans[i], classes[i], sources[i] = c.TaskID, c.PlanID, string(c.Class), c.Source
 		models[i], confidences[i] = c.Model, float32(c.Confidence)
 		costs[i], prompts[i], outputs[i] = int64(c.ExpectedCost), clampInt32(c.PromptTokens), clampInt32(int64(c.MaxOutput))
+		prefixes[i], prefixTokens[i] = c.PrefixHash, clampInt32(c.PrefixTokens)
 	}
 	// CASE hides the state from the planner: a plain comparison would offer it the index of all queued tasks, which it
 	// takes for empty after a quiet hour and reads whole for every batch.
@@ -113,15 +119,19 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 		    model = s.model,
 		    expected_cost_pusd = s.cost,
 		    prompt_tokens = s.prompt,
-		    max_output_tokens = s.output
+		    max_output_tokens = s.output,
+		    prefix_hash = s.prefix_hash,
+		    prefix_tokens = s.prefix_tokens
 		FROM unnest(@ids::uuid[], @classes::text[], @sources::text[], @confidences::real[], @plans::uuid[],
-		            @models::text[], @costs::bigint[], @prompts::integer[], @outputs::integer[])
-		     AS s (id, class, source, confidence, plan_id, model, cost, prompt, output)
+		            @models::text[], @costs::bigint[], @prompts::integer[], @outputs::integer[],
+		            @prefixes::uuid[], @prefix_tokens::integer[])
+		     AS s (id, class, source, confidence, plan_id, model, cost, prompt, output, prefix_hash, prefix_tokens)
 		WHERE t.id = s.id AND CASE t.state WHEN 'queued' THEN true ELSE false END`,
 		pgx.NamedArgs{
 			"ids": idArray(ids), "classes": classes, "sources": sources, "confidences": confidences,
 			"plans":  idArray(plans),
 			"models": models, "costs": costs, "prompts": prompts, "outputs": outputs,
+			"prefixes": idArray(prefixes), "prefix_tokens": prefixTokens,
 		})
 	if err != nil {
 		return fmt.Errorf("mark tasks ready: %w", err)

@@ -41,7 +41,7 @@ func TestInsertPlans(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	plan := store.StoredPlan{
-		ID: id(), Class: task.L2, Stages: []byte(planStages), Excluded: []byte(`[{"model": "big"}]`), ConfigHash: "one",
+		ID: id(), Class: task.L2, Stages: []byte(planStages), Included: []byte("[]"), Excluded: []byte(`[{"model": "big"}]`), ConfigHash: "one",
 	}
 	again := plan
 	again.ConfigHash = "another"
@@ -58,7 +58,7 @@ func TestInsertPlans_TwoJobsAtOnce(t *testing.T) {
 	b := setup(t)
 	plans := make([]store.StoredPlan, 2)
 	for i := range plans {
-		plans[i] = store.StoredPlan{ID: id(), Class: task.L1, Stages: []byte("[]"), Excluded: []byte("[]"), ConfigHash: "h"}
+		plans[i] = store.StoredPlan{ID: id(), Class: task.L1, Stages: []byte("[]"), Included: []byte("[]"), Excluded: []byte("[]"), ConfigHash: "h"}
 	}
 	first, err := b.pool.Begin(t.Context())
 	require.NoError(t, err)

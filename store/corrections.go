@@ -11,14 +11,15 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// Metered is an attempt with known tokens: what its price is found by, and what it costs so far.
+// Metered is an attempt with a known usage: what its price is found by, and what it costs so far.
 type Metered struct {
 	TaskID    uuid.UUID
 	BundleID  uuid.UUID
 	AttemptID uuid.UUID
 	// PriceProvider is the price book's name of the provider, by the last configuration that knew the model.
 	PriceProvider string
-	// Model answered; the one that was asked where the answer named none.
+	// Model answered; the one that was asked where the answer named none. Where it has another name in the price book, by
+	// the last configuration that knew it, that name.
 	Model       string
 	Mode        string
 	ServiceTier string
@@ -44,7 +45,9 @@ func MeteredAttempts(ctx context.Context, db DB, since time.Time, after *Metered
 		       a.bundle_id,
 		       a.id,
 		       coalesce(m.price_provider, a.provider),
-		       coalesce(nullif(a.model_answered, ''), a.model_asked),
+		       CASE WHEN coalesce(nullif(a.model_answered, ''), a.model_asked) = m.model_id
+		            THEN coalesce(m.price_model, m.model_id)
+		            ELSE coalesce(nullif(a.model_answered, ''), a.model_asked) END,
 		       a.mode,
 		       coalesce(a.service_tier, ''),
 		       coalesce(a.speed, ''),
@@ -61,6 +64,7 @@ func MeteredAttempts(ctx context.Context, db DB, since time.Time, after *Metered
 		       coalesce(a.output_tokens, 0),
 		       coalesce(a.output_audio_tokens, 0),
 		       coalesce(a.web_searches, 0),
+		       coalesce(a.characters, 0),
 		       coalesce(c.cost_pusd, a.cost_pusd),
 		       coalesce(c.price_row, a.price_row, '')
 		FROM weir.attempts a
@@ -87,7 +91,7 @@ func scanMetered(row pgx.CollectableRow) (Metered, error) {
 	u := &m.Usage
 	err := row.Scan(&m.TaskID, &m.BundleID, &m.AttemptID, &m.PriceProvider, &m.Model, &m.Mode, &m.ServiceTier, &m.Speed,
 		&m.Geo, &m.StartedAt, &u.Input, &u.CacheRead, &u.CacheWrite5m, &u.CacheWrite30m, &u.CacheWrite1h, &u.CacheWrite12h,
-		&u.InputAudio, &u.InputImage, &u.Output, &u.OutputAudio, &u.WebSearches, &m.CostPUSD, &m.PriceRow)
+		&u.InputAudio, &u.InputImage, &u.Output, &u.OutputAudio, &u.WebSearches, &u.Characters, &m.CostPUSD, &m.PriceRow)
 	return m, err
 }
 

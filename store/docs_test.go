@@ -25,6 +25,7 @@ func fillToday(l *ledger) {
 		task: rejected, at: now, verdict: "rejected", validator: "enum@1", reason: notAnIntent, input: new(int64(10)),
 		output: new(int64(1)), cost: new("0.5"),
 	})
+	l.exec(`UPDATE weir.attempts SET reported_cost_pusd = cost_pusd`, nil)
 	old := now.AddDate(0, 0, -5)
 	l.task(taskRow{at: old, cost: "0.1"})
 	l.task(taskRow{at: now, state: "failed"})

@@ -141,7 +141,7 @@ func copyTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks
 	columns := []string{
 		"id", "tenant", "feature", "key", "call_path", "batch", "lane", "priority", "deadline", "ingest_batch",
 		"max_cost_pusd", "payload_bytes", "accepted_at", "state", "max_output_tokens", "class", "class_source",
-		"confidence", "plan_id", "model", "expected_cost_pusd", "prompt_tokens",
+		"confidence", "plan_id", "model", "expected_cost_pusd", "prompt_tokens", "prefix_hash", "prefix_tokens",
 	}
 	_, err := db.CopyFrom(ctx, pgx.Identifier{"weir", "tasks"}, columns,
 		pgx.CopyFromSlice(len(tasks), func(i int) ([]any, error) {
@@ -151,10 +151,10 @@ func copyTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks
 				string(t.Lane), t.Priority, t.Deadline, idValue(batch), picoArg(t.MaxCost), len(t.Body), now)
 			c := t.Classified
 			if c == nil {
-				return append(row, StateQueued, t.MaxOutput, nil, nil, nil, nil, nil, 0, 0), nil
+				return append(row, StateQueued, t.MaxOutput, nil, nil, nil, nil, nil, 0, 0, nil, 0), nil
 			}
 			return append(row, StateReady, c.MaxOutput, string(c.Class), c.Source, float32(c.Confidence), idValue(c.PlanID),
-				c.Model, int64(c.ExpectedCost), clampInt32(c.PromptTokens)), nil
+				c.Model, int64(c.ExpectedCost), clampInt32(c.PromptTokens), idValue(c.PrefixHash), clampInt32(c.PrefixTokens)), nil
 		}))
 	if err != nil {
 		return fmt.Errorf("copy tasks: %w", err)

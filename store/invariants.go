@@ -160,11 +160,11 @@ func moneyInvariants() []Invariant {
 			JOIN information_schema.tables t USING (table_schema, table_name)
 			WHERE c.table_schema = 'weir' AND t.table_type = 'BASE TABLE'
 			  AND c.column_name ~ '(cost|pico|pusd|budget|amount)' AND c.data_type <> 'bigint'`},
-		{"Tokens", "tokens are never negative", `
+		{"Tokens", "tokens and characters are never negative", `
 			SELECT id::text FROM weir.attempts
 			WHERE least(input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_30m_tokens,
 			            cache_write_1h_tokens, cache_write_12h_tokens, input_audio_tokens, input_image_tokens,
-			            output_tokens, reasoning_tokens, output_audio_tokens, web_searches) < 0`},
+			            output_tokens, reasoning_tokens, output_audio_tokens, web_searches, characters) < 0`},
 		{"CostRecomputed", "a cost is what its row of the price book makes of the tokens", `
 			SELECT c.attempt_id::text FROM weir.attempt_costs c
 			JOIN weir.prices p ON p.key = c.price_row

@@ -152,6 +152,7 @@ type attemptRow struct {
 	input       *int64
 	cacheRead   *int64
 	output      *int64
+	characters  *int64
 	cost, bound *string // USD; nil is unknown
 	latency     int     // milliseconds
 	at          time.Time
@@ -165,7 +166,7 @@ func (l *ledger) attempt(r attemptRow) {
 		"task": r.task, "id": uuid.New(), "bundle": uuid.New(), "n": or(r.n, 1), "stage": r.stage,
 		"model": or(r.model, "mini"), "state": state, "late": r.late, "verdict": nullable(r.verdict),
 		"validator": nullable(r.validator), "reason": nullable(r.reason), "failure": nullable(r.failure), "input": r.input,
-		"cache_read": r.cacheRead, "output": r.output, "cost": nil, "bound": nil, "latency": nil, "at": at, "finished": nil,
+		"cache_read": r.cacheRead, "output": r.output, "characters": r.characters, "cost": nil, "bound": nil, "latency": nil, "at": at, "finished": nil,
 	}
 	if r.cost != nil {
 		args["cost"] = l.money(*r.cost)
@@ -180,9 +181,9 @@ func (l *ledger) attempt(r attemptRow) {
 	l.exec(`
 		INSERT INTO weir.attempts (task_id, bundle_id, id, n, owner, stage, provider, model, model_asked, mode, state, late,
 		                           verdict, validator, reason, failure, input_tokens, cache_read_tokens, output_tokens,
-		                           cost_pusd, bound_pusd, config_hash, latency_ms, started_at, finished_at)
+		                           characters, cost_pusd, bound_pusd, config_hash, latency_ms, started_at, finished_at)
 		VALUES (@task, @bundle, @id, @n, @id, @stage, 'acme', @model, @model, 'sync', @state, @late, @verdict, @validator,
-		        @reason, @failure, @input, @cache_read, @output, @cost, @bound, 'hash', @latency, @at, @finished)`, args)
+		        @reason, @failure, @input, @cache_read, @output, @characters, @cost, @bound, 'hash', @latency, @at, @finished)`, args)
 }
 
 func nullable(s string) *string {

@@ -30,7 +30,7 @@ type Price struct {
 	MaxPrompt int64
 	// EdgeAbove says that a prompt of exactly MaxPrompt tokens is in the next band already.
 	EdgeAbove bool
-	// Rates are pico-USD per token by class of tokens; a class that is absent has no known rate.
+	// Rates are pico-USD per token by class of tokens, and per character as "characters"; one that is absent is not known.
 	Rates map[string]task.Pico
 	// WebSearch is the price of one search, nil when it is not known.
 	WebSearch *task.Pico
@@ -83,12 +83,12 @@ const insertPrice = `
 	INSERT INTO weir.prices (key, provider, model, valid_from, valid_until, status, variant, band, prompt_from, prompt_to,
 	                         input_pusd, cache_read_pusd, cache_write_5m_pusd, cache_write_30m_pusd, cache_write_1h_pusd,
 	                         cache_write_12h_pusd, input_audio_pusd, input_image_pusd, output_pusd, output_audio_pusd,
-	                         web_search_pusd, modes, geo, source, checked, updated_at)
+	                         web_search_pusd, characters_pusd, modes, geo, source, checked, updated_at)
 	VALUES (@key, @provider, @model, coalesce(@valid_from, '-infinity'::timestamptz),
 	        coalesce(@valid_until, 'infinity'::timestamptz), @status, @variant, @band, @prompt_from, @prompt_to,
 	        @input, @cache_read, @cache_write_5m, @cache_write_30m, @cache_write_1h,
 	        @cache_write_12h, @input_audio, @input_image, @output, @output_audio,
-	        @web_search, @modes, @geo, @source, @checked, @now)
+	        @web_search, @characters, @modes, @geo, @source, @checked, @now)
 	ON CONFLICT (key) DO UPDATE
 	SET provider = excluded.provider,
 	    model = excluded.model,
@@ -110,6 +110,7 @@ const insertPrice = `
 	    output_pusd = excluded.output_pusd,
 	    output_audio_pusd = excluded.output_audio_pusd,
 	    web_search_pusd = excluded.web_search_pusd,
+	    characters_pusd = excluded.characters_pusd,
 	    modes = excluded.modes,
 	    geo = excluded.geo,
 	    source = excluded.source,
@@ -125,7 +126,7 @@ func (p *Price) args(now time.Time, lower int64, upper *int64) pgx.NamedArgs {
 	}
 	for _, class := range []string{
 		"input", "cache_read", "cache_write_5m", "cache_write_30m", "cache_write_1h", "cache_write_12h", "input_audio",
-		"input_image", "output", "output_audio",
+		"input_image", "output", "output_audio", "characters",
 	} {
 		args[class] = nil
 		if rate, known := p.Rates[class]; known {

@@ -161,6 +161,8 @@ type ModelUsage struct {
 	PromptTokens int64 `json:"prompt_tokens"`
 	CachedTokens int64 `json:"cached_tokens"`
 	OutputTokens int64 `json:"output_tokens"`
+	// Characters are those of texts that a service paid by the character translated.
+	Characters int64 `json:"characters"`
 	Costs
 	// LatencyP50MS and LatencyP95MS are of answers; nil without one.
 	LatencyP50MS *int64 `json:"latency_p50_ms"`
@@ -187,6 +189,7 @@ func ReportModels(ctx context.Context, db DB, f ReportFilter) ([]ModelUsage, err
 		        + coalesce(sum(input_audio_tokens), 0) + coalesce(sum(input_image_tokens), 0))::bigint AS prompt_tokens,
 		       coalesce(sum(cache_read_tokens), 0)::bigint AS cached_tokens,
 		       coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
+		       coalesce(sum(characters), 0)::bigint AS characters,
 		       (coalesce(sum(cost_usd), 0) * 1e12)::bigint AS cost_usd,
 		       (coalesce(sum(cost_high_usd), 0) * 1e12)::bigint AS cost_high_usd,
 		       count(*) FILTER (WHERE lost) AS lost_attempts,

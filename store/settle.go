@@ -33,15 +33,17 @@ type Settlement struct {
 	Speed         string
 	Geo           string
 	// Cost is nil when it is unknown: it lies between 0 and the attempt's bound.
-	Cost       *task.Pico
-	PriceRow   string
-	PriceBook  string
-	Latency    time.Duration
-	RequestID  string
-	FinishedAt time.Time
-	Output     []byte          // nil when there was no answer
-	ToolCalls  json.RawMessage `json:"tool_calls,omitempty"`
-	Next       Next
+	Cost *task.Pico
+	// ReportedCost is the provider's own figure, nil when it gave none. Nothing is decided by it.
+	ReportedCost *task.Pico
+	PriceRow     string
+	PriceBook    string
+	Latency      time.Duration
+	RequestID    string
+	FinishedAt   time.Time
+	Output       []byte          // nil when there was no answer
+	ToolCalls    json.RawMessage `json:"tool_calls,omitempty"`
+	Next         Next
 }
 
 // Next is what follows for the task. It applies only while the task is still released in the settlement's bundle; the
@@ -203,11 +205,13 @@ func closeAttempts(ctx context.Context, tx DB, settlements []Settlement) (map[uu
 		    reasoning_tokens = s.reasoning,
 		    output_audio_tokens = s.output_audio,
 		    web_searches = s.searches,
+		    characters = s.characters,
 		    raw_usage = s.raw_usage,
 		    service_tier = s.service_tier,
 		    speed = s.speed,
 		    geo = s.geo,
 		    cost_pusd = s.cost,
+		    reported_cost_pusd = s.reported_cost,
 		    price_row = s.price_row,
 		    price_book = s.price_book,
 		    latency_ms = s.latency_ms,
@@ -218,13 +222,13 @@ func closeAttempts(ctx context.Context, tx DB, settlements []Settlement) (map[uu
 		            @stops::text[], @answered::text[], @input::bigint[], @cache_read::bigint[], @write_5m::bigint[],
 		            @write_30m::bigint[], @write_1h::bigint[], @write_12h::bigint[], @input_audio::bigint[],
 		            @input_image::bigint[], @output::bigint[], @reasoning::bigint[], @output_audio::bigint[],
-		            @searches::bigint[], @raw_usage::json[], @service_tiers::text[], @speeds::text[], @geos::text[],
-		            @costs::bigint[], @price_rows::text[], @price_books::text[], @latencies::integer[],
-		            @request_ids::text[], @finished::timestamptz[])
+		            @searches::bigint[], @characters::bigint[], @raw_usage::json[], @service_tiers::text[],
+		            @speeds::text[], @geos::text[], @costs::bigint[], @reported_costs::bigint[], @price_rows::text[], @price_books::text[],
+		            @latencies::integer[], @request_ids::text[], @finished::timestamptz[])
 		     AS s (task_id, bundle_id, id, state, counted, verdict, validator, reason, failure, http_status, stop_reason,
 		           model_answered, input, cache_read, write_5m, write_30m, write_1h, write_12h, input_audio, input_image,
-		           output, reasoning, output_audio, searches, raw_usage, service_tier, speed, geo, cost, price_row,
-		           price_book, latency_ms, request_id, finished_at)
+		           output, reasoning, output_audio, searches, characters, raw_usage, service_tier, speed, geo, cost,
+		           reported_cost, price_row, price_book, latency_ms, request_id, finished_at)
 		WHERE a.task_id = s.task_id AND a.bundle_id = s.bundle_id AND a.id = s.id
 		  AND (a.state = 'in_flight' OR (a.state = 'lost' AND s.state <> 'lost'))
 		RETURNING a.id, a.late, a.bound_pusd`, c)

@@ -44,7 +44,7 @@ func TestSettle(t *testing.T) {
 		b.settle(c.rejected(func(s *store.Settlement) {
 			s.Usage = &task.Usage{
 				Input: 1, CacheRead: 2, CacheWrite5m: 3, CacheWrite30m: 4, CacheWrite1h: 5, CacheWrite12h: 6, InputAudio: 7,
-				InputImage: 8, Output: 9, Reasoning: 10, OutputAudio: 11, WebSearches: 12,
+				InputImage: 8, Output: 9, Reasoning: 10, OutputAudio: 11, WebSearches: 12, Characters: 13,
 			}
 			s.ServiceTier, s.Speed, s.Geo = "flex", "fast", "eu"
 		}))
@@ -54,7 +54,7 @@ func TestSettle(t *testing.T) {
 			AND model_answered = 'acme-mini-1-2026' AND input_tokens = 1 AND cache_read_tokens = 2
 			AND cache_write_5m_tokens = 3 AND cache_write_30m_tokens = 4 AND cache_write_1h_tokens = 5
 			AND cache_write_12h_tokens = 6 AND input_audio_tokens = 7 AND input_image_tokens = 8 AND output_tokens = 9
-			AND reasoning_tokens = 10 AND output_audio_tokens = 11 AND web_searches = 12 AND raw_usage ->> 'in' = '100'
+			AND reasoning_tokens = 10 AND output_audio_tokens = 11 AND web_searches = 12 AND characters = 13 AND raw_usage ->> 'in' = '100'
 			AND service_tier = 'flex' AND speed = 'fast' AND geo = 'eu' AND cost_pusd = 300
 			AND price_row = 'acme-mini@2026' AND price_book = 'book' AND latency_ms = 1500 AND request_id = 'req-1'
 			AND finished_at IS NOT NULL`, c.attempt))

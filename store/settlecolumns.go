@@ -33,6 +33,7 @@ func attemptColumns(settlements []Settlement) pgx.NamedArgs {
 		"counted": counted, "statuses": statuses,
 		"latencies": latencies, "raw_usage": raw, "costs": costs, "finished": finished,
 	}
+	args["reported_costs"] = column(n, func(i int) *int64 { return picoArg(settlements[i].ReportedCost) })
 	addTextColumns(args, settlements)
 	addUsageColumns(args, settlements)
 	return args
@@ -89,6 +90,7 @@ func addUsageColumns(args pgx.NamedArgs, settlements []Settlement) {
 		"reasoning":    func(u *task.Usage) int64 { return u.Reasoning },
 		"output_audio": func(u *task.Usage) int64 { return u.OutputAudio },
 		"searches":     func(u *task.Usage) int64 { return u.WebSearches },
+		"characters":   func(u *task.Usage) int64 { return u.Characters },
 	}
 	for name, of := range classes {
 		args[name] = column(len(settlements), func(i int) *int64 {

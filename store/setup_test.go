@@ -47,7 +47,7 @@ func setupOn(tb testing.TB, pool *pgxpool.Pool) *testBundle {
 		ID: b.owner, Host: "test", Roles: []string{"worker"}, Version: "v0",
 	}))
 	require.NoError(tb, store.InsertPlans(tb.Context(), pool, time.Now(), []store.StoredPlan{{
-		ID: b.plan, Class: task.L1, Stages: []byte(planStages), Excluded: []byte("[]"), ConfigHash: "hash",
+		ID: b.plan, Class: task.L1, Stages: []byte(planStages), Included: []byte("[]"), Excluded: []byte("[]"), ConfigHash: "hash",
 	}}))
 	return b
 }

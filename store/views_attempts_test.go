@@ -74,6 +74,7 @@ func TestViews_ModelUsage(t *testing.T) {
 		for _, name := range []string{
 			"cache_write_5m_tokens", "cache_write_30m_tokens", "cache_write_1h_tokens", "cache_write_12h_tokens",
 			"input_audio_tokens", "input_image_tokens", "reasoning_tokens", "output_audio_tokens", "web_searches",
+			"characters",
 		} {
 			rest[name] = "NULL"
 		}
@@ -318,6 +319,11 @@ func TestViews_Savings(t *testing.T) {
 		{
 			name: "UnpricedModel", task: taskRow{cost: "1"}, stages: unpriced,
 			attempts: []attemptRow{answer(1, "mini", "accepted", 100, 0, 10)}, flagship: "NULL",
+		},
+		{
+			name: "TranslatedByTheCharacter", task: taskRow{cost: "1"}, stages: twoStages,
+			attempts: []attemptRow{{verdict: "accepted", input: new(int64(0)), output: new(int64(0)), characters: new(int64(7))}},
+			flagship: "NULL", // nobody knows how many tokens it would have been
 		},
 		{
 			name: "NothingMetered", task: taskRow{state: "failed", cost: "1"}, stages: twoStages,

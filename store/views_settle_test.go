@@ -96,7 +96,7 @@ func (l *ledger) released(bound task.Pico) store.Intent {
 	ctx := l.tb.Context()
 	id, bundle, plan := id7(firstDay), uuid.New(), l.plan(`[{"model": "mini"}]`)
 	_, err := store.InsertTasks(ctx, l.pool, uuid.New(), firstDay, []store.NewTask{
-		{ID: id, Tenant: "acme", Feature: "triage", Key: "key", Hash: []byte{1}, Lane: task.LaneNow, Body: []byte("{}")},
+		{ID: id, Tenant: "acme", Feature: "triage", Key: id.String(), Hash: []byte{1}, Lane: task.LaneNow, Body: []byte("{}")},
 	})
 	require.NoError(l.tb, err)
 	require.NoError(l.tb, store.MarkReady(ctx, l.pool, []store.Classified{

@@ -21,6 +21,6 @@ const (
 	FailTooLong     FailureClass = "too_long"     // the prompt exceeds the model's input limit
 	FailRefusal     FailureClass = "refusal"      // the model or a content filter refused
 	FailTruncated   FailureClass = "truncated"    // the answer hit the output limit
-	FailInvalid     FailureClass = "invalid"      // a validator rejected the answer
+	FailInvalid     FailureClass = "invalid"      // a validator rejected the answer, or the provider did
 	FailInternal    FailureClass = "internal"     // a bug of weir's
 )

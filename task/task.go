@@ -177,7 +177,8 @@ const (
 )
 
 // Usage is what a provider metered for one attempt: disjoint classes of tokens, except Reasoning, which is a part of
-// Output. A nil *Usage means unknown, which is never the same as zero.
+// Output, and what is not metered in tokens: Characters and WebSearches. A nil *Usage means unknown, which is never the
+// same as zero.
 type Usage struct {
 	Input         int64 `json:"input"` // neither read from nor written to a cache
 	CacheRead     int64 `json:"cache_read,omitempty"`
@@ -191,6 +192,7 @@ type Usage struct {
 	Reasoning     int64 `json:"reasoning,omitempty"`
 	OutputAudio   int64 `json:"output_audio,omitempty"`
 	WebSearches   int64 `json:"web_searches,omitempty"`
+	Characters    int64 `json:"characters,omitempty"` // of a text that was translated, in Unicode code points
 }
 
 // Prompt is the total of prompt tokens, cached and written ones included: the figure that chooses a price band.

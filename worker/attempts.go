@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/planner"
-	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
@@ -34,6 +34,8 @@ type attempts struct {
 	recorder   *store.Recorder
 	catalog    *catalog.Catalog
 	models     *planner.Models
+	planner    *planner.Planner
+	plans      *plans
 	providers  map[string]providers.Provider
 	validators map[string]*validators.Chain // by feature
 	gates      *gates
@@ -68,7 +70,7 @@ type attempt struct {
 // failed before there was an attempt, so that the member is still the bundle's. called is told when the call is over, and
 // whether it brought a metered answer: the settlement's wait for its commit needs no room among the provider's calls.
 func (a *attempts) make(
-	ctx context.Context, bundle uuid.UUID, m *store.Member, cache providers.Cache, pass *pass, called func(answered bool),
+	ctx context.Context, bundle uuid.UUID, m *store.Member, cache caching, pass *pass, called func(answered bool),
 ) (made bool) {
 	defer pass.cancel() // where no call is made
 	var open *attempt   // its intent may be in the ledger
@@ -150,18 +152,22 @@ func (a *attempts) call(ctx context.Context, at *attempt) (s store.Settlement) {
 	a.chaos("after_body")
 	judged := a.judge(ctx, at, reply, err)
 	a.chaos("after_validate")
+	if u := reply.Usage; u != nil && at.member.Hint == nil { // a hint is not the task's
+		a.planner.Learn(at.member.Model, at.task, u.Prompt())
+	}
 	judged.took = finished.Sub(at.started)
 	a.gates.observe(ctx, at, judged, finished)
 	return a.closed(at, judged, finished)
 }
 
-// cacheOf is what the calls of a bundle ask of the provider's prompt cache; warm says that it has their prefix already.
-func (a *attempts) cacheOf(m *store.Member, members int, warm bool) providers.Cache {
+// cachingOf is what the calls of a bundle ask of the provider's prompt cache; warm says that it has their prefix already.
+func (a *attempts) cachingOf(m *store.Member, members int, warm func(providers.Cache) bool) caching {
 	price, err := a.models.Price(m.Model, a.now())
 	if err != nil { // every member is told so
-		return providers.CacheUnasked
+		return caching{}
 	}
-	return cacheOf(a.catalog.Features[m.Feature], price, a.models.Traits(m.Model), members, warm)
+	lifetimes := Lifetimes(a.catalog.Providers[a.catalog.Models[m.Model].Provider].API, price)
+	return cachingOf(a.catalog.Features[m.Feature], price, a.models.Traits(m.Model), lifetimes, members, warm)
 }
 
 // open decodes the task. It gives an ending instead when no call can be made.
@@ -183,7 +189,7 @@ func (a *attempts) open(bundle uuid.UUID, m *store.Member) (*attempt, *store.End
 	if at.task, err = task.Decode(m.Body, a.limits); err != nil {
 		return fail(task.Failed, "the stored task cannot be read: "+err.Error())
 	}
-	if err = json.Unmarshal(m.Stages, &at.stages); err != nil || m.Stage >= len(at.stages) {
+	if at.stages, err = a.plans.stages(m.Stages); err != nil || m.Stage >= len(at.stages) {
 		return fail(task.Failed, "the stored plan cannot be read")
 	}
 	return at, nil
@@ -193,8 +199,8 @@ func (a *attempts) open(bundle uuid.UUID, m *store.Member) (*attempt, *store.End
 const pastDeadline = "the deadline has passed"
 
 // prepare encodes the call of an open attempt with its files. It gives an ending instead when none can be made.
-func (a *attempts) prepare(at *attempt, cache providers.Cache) *store.Ending {
-	m, feature := at.member, at.feature
+func (a *attempts) prepare(at *attempt, cache caching) *store.Ending {
+	m := at.member
 	fail := func(status task.Status, reason string) *store.Ending {
 		ending := at.ending(status, reason)
 		return &ending
@@ -203,24 +209,67 @@ func (a *attempts) prepare(at *attempt, cache providers.Cache) *store.Ending {
 	if m.Deadline != nil && !at.started.Before(*m.Deadline) {
 		return fail(task.Expired, pastDeadline)
 	}
-	call := newCall(at.id, at.task, feature, at.model.ID, m.MaxOutput, deref(m.Hint))
-	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cacheWith(at.task.Tools, feature, cache)
-	call.Attachments = at.files
 	var err error
-	if at.request, err = a.providers[at.model.Provider].Prepare(call); err != nil {
+	if at.request, err = a.providers[at.model.Provider].Prepare(labelled(a.callOf(at, cache), m)); err != nil {
 		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
 	}
-	if price, err := a.models.Price(m.Model, at.started); err == nil {
-		prompt, known := promptBound(a.models, m.Model, at.model.ID, len(at.request.Body), at.files)
-		if bound, err := price.Bound(prompt, int64(m.MaxOutput)); known && err == nil {
-			at.bound = &bound
-		}
-	}
+	at.bound = a.boundOf(at)
 	if m.MaxCost != nil && (at.bound == nil || m.CostHigh+*at.bound > task.Pico(*m.MaxCost)) {
 		return fail(task.Failed, overCost(m, at.bound))
 	}
 	at.files = nil // the request has them
 	return nil
+}
+
+// set says how the model is to work, in the words that it takes.
+func (a *attempts) set(call *providers.Call, at *attempt) {
+	name := at.member.Model
+	call.Effort, call.Temperature = a.models.EffortFor(at.feature, name), a.models.TemperatureFor(at.feature, name)
+	call.ThinkingTokens = a.models.ThinkingFor(name, call.MaxOutputTokens)
+	call.ServiceTier = at.model.ServiceTier
+	call.Timeout = a.catalog.CallTimeout(at.feature, at.model)
+}
+
+// cacheKey is the same for all calls with a stable prefix, whichever task they are of.
+func cacheKey(prefix uuid.UUID) string { return "weir-" + hex.EncodeToString(prefix[:]) }
+
+// callOf is the call of an attempt: of a model with everything that it is to know, of a translation service with the text.
+func (a *attempts) callOf(at *attempt, cache caching) providers.Call {
+	m := at.member
+	if a.catalog.Translates(m.Model) {
+		call := newTranslation(at.id, at.task, at.feature, at.model.ID)
+		call.Timeout, call.Attachments = a.catalog.CallTimeout(at.feature, at.model), at.files
+		return call
+	}
+	call := newCall(at.id, at.task, at.feature, at.model.ID, m.MaxOutput, deref(m.Hint))
+	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cache.with(at.task.Tools)
+	call.CacheKey = cacheKey(a.planner.PrefixHash(m.Feature, at.task.Tools))
+	call.Attachments = at.files
+	a.set(&call, at)
+	return call
+}
+
+// boundOf is the most that the request can cost, nil without a price: by its bytes and the longest answer, or by the
+// characters of a translation, which are what is billed.
+func (a *attempts) boundOf(at *attempt) *task.Pico {
+	price, err := a.models.Price(at.member.Model, at.started)
+	if err != nil {
+		return nil
+	}
+	var bound task.Pico
+	if price.ByCharacter() {
+		bound, err = price.Characters(at.request.Characters)
+	} else {
+		prompt, known := promptBound(a.models, at.member.Model, at.model.ID, len(at.request.Body), at.files)
+		if !known {
+			return nil
+		}
+		bound, err = price.Bound(prompt, int64(at.member.MaxOutput))
+	}
+	if err != nil {
+		return nil
+	}
+	return &bound
 }
 
 func overCost(m *store.Member, bound *task.Pico) string {
@@ -235,7 +284,7 @@ func overCost(m *store.Member, bound *task.Pico) string {
 func (at *attempt) intent(owner uuid.UUID, configHash string) store.Intent {
 	return store.Intent{
 		TaskID: at.member.TaskID, BundleID: at.bundle, AttemptID: at.id, Owner: owner, Stage: at.member.Stage,
-		Provider: at.model.Provider, Model: at.member.Model, ModelAsked: at.model.ID, Mode: string(pricing.ModeSync),
+		Provider: at.model.Provider, Model: at.member.Model, ModelAsked: at.model.ID, Mode: string(planner.ModeOf(at.model)),
 		Bound: at.bound, ConfigHash: configHash, StartedAt: at.started,
 	}
 }

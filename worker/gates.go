@@ -157,7 +157,11 @@ func (p *pass) cancel() {
 
 // try takes the right to call for a member, or says how long to wait.
 func (g *gates) try(m *store.Member) (*pass, time.Duration) {
-	permit, wait := g.limiter.Try(g.now(), limiter.Cost{Input: m.PromptTokens, Output: int64(m.MaxOutput)}, g.keys[m.Model]...)
+	cost := limiter.Cost{Input: m.PromptTokens, Output: int64(m.MaxOutput)}
+	if g.catalog.Translates(m.Model) {
+		cost = limiter.Cost{} // a call without tokens
+	}
+	permit, wait := g.limiter.Try(g.now(), cost, g.keys[m.Model]...)
 	if wait > 0 {
 		return nil, wait
 	}
@@ -183,21 +187,7 @@ func (g *gates) observe(ctx context.Context, at *attempt, e *ended, now time.Tim
 		g.endProbe(ctx, at, e)
 		return
 	}
-	switch e.failure {
-	case task.FailQuota, task.FailAuth:
-		g.open(ctx, store.GateKey{Scope: store.ScopeProvider, Name: at.model.Provider}, g.hard(e))
-	case task.FailNotFound:
-		g.open(ctx, store.GateKey{Scope: store.ScopeModel, Name: m.Model}, g.hard(e))
-	case task.FailBadRequest:
-		opened, err := store.Strike(ctx, g.pool, m.Feature, strikes, strikesWindow, g.hard(e))
-		g.changed(ctx, store.GateKey{Scope: store.ScopeFeature, Name: m.Feature}, opened, err, e)
-	default:
-		if e.retryAfter >= longWait {
-			key := store.GateKey{Scope: store.ScopeModel, Name: m.Model}
-			_, err := store.LimitGate(ctx, g.pool, key, e.retryAfter, string(e.failure), e.reason)
-			g.changed(ctx, key, false, err, e)
-		}
-	}
+	g.note(ctx, at, e)
 	outcome := limiter.Outcome{Failed: trouble(e.failure), Slow: e.took >= g.slow(at)}
 	if trip := g.breakers[m.Model].Record(now, outcome); trip != "" {
 		o := g.soft(e)
@@ -206,6 +196,24 @@ func (g *gates) observe(ctx context.Context, at *attempt, e *ended, now time.Tim
 			o.Reason += "; last: " + e.reason
 		}
 		g.open(ctx, store.GateKey{Scope: store.ScopeModel, Name: m.Model}, o)
+	}
+}
+
+// note opens the gate that a failure asks for by itself.
+func (g *gates) note(ctx context.Context, at *attempt, e *ended) {
+	m := at.member
+	model := store.GateKey{Scope: store.ScopeModel, Name: m.Model}
+	switch account := e.failure == task.FailQuota || e.failure == task.FailAuth; {
+	case account:
+		g.open(ctx, store.GateKey{Scope: store.ScopeProvider, Name: at.model.Provider}, g.hard(e))
+	case e.failure == task.FailNotFound:
+		g.open(ctx, model, g.hard(e))
+	case e.failure == task.FailBadRequest:
+		opened, err := store.Strike(ctx, g.pool, m.Feature, strikes, strikesWindow, g.hard(e))
+		g.changed(ctx, store.GateKey{Scope: store.ScopeFeature, Name: m.Feature}, opened, err, e)
+	case e.retryAfter >= longWait:
+		_, err := store.LimitGate(ctx, g.pool, model, e.retryAfter, string(e.failure), e.reason)
+		g.changed(ctx, model, false, err, e)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -44,6 +45,8 @@ providers:
 models:
   luna: {provider: fake, id: gpt-6-luna, tier: mini, sideways: [nano]}
   nano: {provider: fake, id: gpt-5-nano, tier: mini}
+  old: {provider: fake, id: gpt-4o-mini, tier: mini, service_tier: default}
+  low: {provider: fake, id: gpt-6-sol, tier: mid, effort: low}
   sol: {provider: fake, id: gpt-6.2-sol, tier: mid}
   astra: {provider: fake, id: gpt-6.2-astra, tier: flagship}
 cascades:
@@ -61,6 +64,12 @@ features:
   expert:
     class: L3
     max_output_tokens: 100
+  shown:
+    system: "Answer yes or no."
+    examples: [{input: "Is one two?", output: "no"}]
+    cascade: [old, low]
+    temperature: 0.25
+    validators: [{type: enum, values: ["yes", "no"]}]
 `
 
 // answer is what the fake provider does with one request.
@@ -77,6 +86,7 @@ type fakeModel struct {
 	script  map[string][]answer
 	calls   map[string]int
 	prompts []string
+	bodies  []string
 	called  chan string // the model's name for each request that began
 }
 
@@ -109,7 +119,11 @@ func (f *fakeModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			Content json.RawMessage `json:"content"`
 		} `json:"messages"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = json.Unmarshal(body, &request)
+	}
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
@@ -119,6 +133,7 @@ func (f *fakeModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if json.Unmarshal(last, &text) != nil { // parts, which tests look at as they are
 		text = string(last)
 	}
+	f.bodies = append(f.bodies, string(body))
 	f.prompts = append(f.prompts, text)
 	f.mu.Unlock()
 	a := f.next(request.Model)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/cascade"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/store"
@@ -130,6 +131,7 @@ func (a *attempts) closed(at *attempt, e *ended, finished time.Time) store.Settl
 		s.State = store.AttemptNotSent
 	}
 	s.Cost, s.PriceRow = a.cost(at, e)
+	s.ReportedCost = e.reply.ReportedCost // beside the cost, never for it
 	d := cascade.Decide(a.state(at, e, s.Cost, finished), cascade.Event{
 		Accepted: e.accepted, Failure: e.failure, RetryAfter: e.retryAfter, Reason: e.reason,
 	})
@@ -168,12 +170,8 @@ func (a *attempts) cost(at *attempt, e *ended) (*task.Pico, string) {
 // priced takes the price of the model that answered, at the time of sending. A reply that names a model which the book
 // does not know has no price: another model's would be a guess.
 func (a *attempts) priced(at *attempt, reply providers.Reply) (pricing.Cost, error) {
-	answered := reply.Model
-	if answered == "" {
-		answered = at.model.ID
-	}
 	price, err := a.models.PriceOf(at.model, pricing.Query{
-		Model: answered, At: at.started, Mode: pricing.ModeSync,
+		Model: reply.Model, At: at.started, Mode: planner.ModeOf(at.model),
 		ServiceTier: reply.ServiceTier, Speed: reply.Speed, Geo: reply.Geo,
 	})
 	if err != nil {
@@ -218,7 +216,7 @@ func (a *attempts) next(at *attempt, d cascade.Decision, e *ended, now time.Time
 	case cascade.Wait, cascade.SameModel, cascade.Sideways, cascade.Escalate:
 	}
 	next.Model = modelAt(at.stages, d.Stage, d.Sideways)
-	next.ExpectedCost = a.models.ExpectedNeutral(next.Model, m.PromptTokens, int64(m.MaxOutput))
+	next.ExpectedCost = a.models.ExpectedTask(next.Model, at.task, m.PromptTokens, int64(m.MaxOutput))
 	if !d.NotBefore.IsZero() {
 		next.Wait = d.NotBefore.Sub(now)
 	}

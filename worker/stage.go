@@ -15,6 +15,7 @@ import (
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/jobs"
+	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
@@ -64,6 +65,9 @@ func longestCall(c *catalog.Catalog) time.Duration {
 	}
 	for _, f := range c.Features {
 		longest = max(longest, f.CallTimeout)
+	}
+	for _, m := range c.Models {
+		longest = max(longest, c.CallTimeout(catalog.Feature{}, m))
 	}
 	return longest + c.Attachments.Timeout // its files come first
 }
@@ -119,8 +123,10 @@ func (w *stage) work(
 	window := time.NewTimer(w.window(first))
 	defer window.Stop()
 	slots := w.slots[w.catalog.Models[first.Model].Provider]
-	cache := w.attempts.cacheOf(&first, len(members), w.warmth.has(first.Feature, first.Model, w.now()))
-	prefix, reason := w.enter(ctx, prefixOf{first.Feature, first.Model, cache}, window.C)
+	cache := w.attempts.cachingOf(&first, len(members), func(c providers.Cache) bool {
+		return w.warmth.has(prefixOf{first.Feature, first.Model, c}, w.now())
+	})
+	prefix, reason := w.enter(ctx, prefixOf{first.Feature, first.Model, cache.ask}, window.C)
 	if reason != "" {
 		return len(members), 0, reason
 	}

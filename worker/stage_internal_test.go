@@ -78,3 +78,15 @@ func TestStage_TakeLooksAgainAfterTheWait(t *testing.T) {
 		})
 	}
 }
+
+// A job outlives its longest call, also one that waits for room in the flex tier.
+func TestStageTimeout_Flex(t *testing.T) {
+	t.Parallel()
+	c := &catalog.Catalog{
+		Providers: map[string]catalog.Provider{"acme": {Timeout: time.Minute}},
+		Models:    map[string]catalog.Model{"a": {Provider: "acme"}},
+	}
+	require.Equal(t, time.Minute+unwind, stageTimeout(c))
+	c.Models["b"] = catalog.Model{Provider: "acme", ServiceTier: catalog.TierFlex}
+	require.Equal(t, catalog.FlexTimeout+unwind, stageTimeout(c))
+}

@@ -41,13 +41,9 @@ func newWarmth() *warmth { return &warmth{prefixes: map[prefixOf]*kept{}} }
 // that it is cold and the caller's to write: its first call goes alone, and leave is called when that is over. Otherwise
 // another bundle is writing it: enter is called again when ready is closed.
 func (w *warmth) enter(p prefixOf, now time.Time) (k *kept, alone bool) {
-	life := shortLife
-	switch p.cache {
-	case providers.CacheUnasked, providers.CacheNone:
+	life := p.cache.Lifetime()
+	if life == 0 {
 		return nil, false
-	case providers.Cache1h:
-		life = longLife
-	case providers.Cache5m:
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,10 +78,10 @@ func (w *warmth) leave(k *kept, answered bool) {
 	close(k.ready)
 }
 
-// has says whether a feature's prefix is in a model's cache for five minutes, as auto asks for it.
-func (w *warmth) has(feature, model string, now time.Time) bool {
+// has says whether a prefix is in the provider's cache.
+func (w *warmth) has(p prefixOf, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	k, ok := w.prefixes[prefixOf{feature, model, providers.Cache5m}]
+	k, ok := w.prefixes[p]
 	return ok && k.done && now.Before(k.until)
 }

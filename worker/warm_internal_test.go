@@ -13,24 +13,25 @@ func TestWarmth(t *testing.T) {
 	t.Parallel()
 	w, now := newWarmth(), time.Now()
 	p := prefixOf{feature: "triage", model: "sonnet", cache: providers.Cache5m}
+	const life = 5 * time.Minute
 
 	first, alone := w.enter(p, now)
 	require.True(t, alone)
 	second, alone := w.enter(p, now.Add(time.Second))
 	require.False(t, alone)
 	require.Same(t, first, second)
-	require.False(t, w.has("triage", "sonnet", now), "it is not written yet")
+	require.False(t, w.has(p, now), "it is not written yet")
 	w.leave(first, true)
 	w.leave(first, false) // once the bundle is over
 	<-second.ready
-	require.True(t, w.has("triage", "sonnet", now))
+	require.True(t, w.has(p, now))
 
-	k, _ := w.enter(p, now.Add(shortLife-time.Second))
+	k, _ := w.enter(p, now.Add(life-time.Second))
 	require.Nil(t, k, "warm")
-	k, _ = w.enter(p, now.Add(shortLife))
+	k, _ = w.enter(p, now.Add(life))
 	require.Nil(t, k, "the one before has renewed it")
-	require.False(t, w.has("triage", "sonnet", now.Add(3*shortLife)), "it is forgotten")
-	_, alone = w.enter(p, now.Add(3*shortLife))
+	require.False(t, w.has(p, now.Add(3*life)), "it is forgotten")
+	_, alone = w.enter(p, now.Add(3*life))
 	require.True(t, alone)
 
 	other := p

@@ -153,7 +153,8 @@ func (w *Worker) wire() error {
 		pool: c.Pool, catalog: c.Catalog, slots: slots(c.Catalog), gates: known, warmth: newWarmth(),
 		lease: w.lease, dispatcher: w.dispatcher, boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 		attempts: &attempts{
-			pool: c.Pool, recorder: w.recorder, catalog: c.Catalog, models: w.models, providers: c.Providers,
+			pool: c.Pool, recorder: w.recorder, catalog: c.Catalog, models: w.models, planner: c.Planner, plans: newPlans(),
+			providers:  c.Providers,
 			validators: c.Validators, gates: known, dispatcher: w.dispatcher, deliverer: w.deliverer, limits: limits,
 			files:    attachments.New(attachments.Config{Bounds: c.Catalog.Attachments, Stream: c.Stream, Now: c.Now}),
 			bookHash: c.Book.Hash(), boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,

@@ -265,7 +265,7 @@ func (b *crashBundle) checkBills(t *testing.T) {
 		if biller == catalog.APIGemini {
 			biller = "google"
 		}
-		price, err := book.Price(pricing.Query{Provider: biller, Model: entry.Model, At: started})
+		price, err := book.Price(pricing.Query{Provider: biller, Model: entry.Model, At: started, ServiceTier: entry.Tier})
 		require.NoError(t, err)
 		bill, err := price.Cost(entry.Usage)
 		require.NoError(t, err)

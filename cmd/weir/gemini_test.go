@@ -52,6 +52,9 @@ func TestGemini(t *testing.T) {
 	weir := b.start(t, "")
 	b.publish(t, tasks)
 	require.Eventually(t, func() bool { return b.answered() == tasks }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return b.count(t, `SELECT count(*) FROM weir.token_factors WHERE samples > 0 AND factor BETWEEN 0.5 AND 2`) >= 2
+	}, time.Minute, 50*time.Millisecond, "what prompts come to is learnt and stored")
 	weir.stop(t)
 
 	b.checkBills(t)

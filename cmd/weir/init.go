@@ -35,11 +35,12 @@ func (c *initCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	accounts, err := chooseProviders(c.Providers, a.getenv)
+	names, translator := chooseTranslator(c.Providers, a.getenv)
+	accounts, err := chooseProviders(names, a.getenv)
 	if err != nil {
 		return err
 	}
-	text := composeConfig(accounts, chosen)
+	text := composeConfig(accounts, translator, chosen)
 	if _, err := newSetup(text); err != nil {
 		return fmt.Errorf("the composed configuration has mistakes: %w", err)
 	}
@@ -50,8 +51,20 @@ func (c *initCmd) Run(a *app) error {
 	_, err = fmt.Fprintf(a.stdout, "wrote %s: %s with the models of %s\n\nnext:\n"+
 		"  weir config check %s\n  weir up --config %s\n",
 		file, named(chosen, func(p preset) string { return p.name }),
-		named(accounts, func(v initProvider) string { return v.name }), file, file)
+		strings.Join(modelsOf(accounts, translator, chosen), ", "), file, file)
 	return err
+}
+
+// modelsOf names the providers that the written configuration has models of.
+func modelsOf(accounts []initProvider, t *initTranslator, chosen []preset) []string {
+	var names []string
+	for _, v := range accounts {
+		names = append(names, v.name)
+	}
+	if t != nil && slices.ContainsFunc(chosen, preset.translates) {
+		names = append(names, catalog.APIDeepL)
+	}
+	return names
 }
 
 func writeNew(file string, text []byte, force bool) error {
@@ -185,7 +198,7 @@ func named[T any](items []T, name func(T) string) string {
 
 // composeConfig writes the configuration. The first provider's models are the cascades; those of the others stand in for them
 // while they are down.
-func composeConfig(accounts []initProvider, chosen []preset) []byte {
+func composeConfig(accounts []initProvider, translator *initTranslator, chosen []preset) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Which models there are, and how each feature uses them. Check a change with `weir config check`.\n" +
 		"# Keys never belong here: key_env names the environment variable that holds one.\nproviders:\n")
@@ -195,13 +208,19 @@ func composeConfig(accounts []initProvider, chosen []preset) []byte {
 	b.WriteString(`  # A model of your own behind any server with Chat Completions. It needs a model below, and a feature that names it first
   # in a cascade of its own: cascade: [own, ` + accounts[0].models[0].name + `].
   # own: {api: openai, base_url: "http://localhost:8000/v1", allow_private: true}
-
-models:
 `)
+	translating := slices.ContainsFunc(chosen, preset.translates)
+	if translating {
+		b.WriteString(translator.provider())
+	}
+	b.WriteString("\nmodels:\n")
 	for i, v := range accounts {
 		for tier, m := range v.models {
 			_, _ = fmt.Fprintf(&b, "  %s: {provider: %s, id: %s, tier: %s%s}\n", m.name, v.name, m.id, m.tier, sideways(accounts, i, tier))
 		}
+	}
+	if translating {
+		b.WriteString(translator.model())
 	}
 	lead := accounts[0].models
 	_, _ = fmt.Fprintf(&b, `
@@ -217,6 +236,9 @@ features:
 	for i, p := range chosen {
 		if i > 0 {
 			b.WriteByte('\n')
+		}
+		if p.translates() {
+			p.text = translator.lead(p.text, lead)
 		}
 		for line := range bytes.Lines(p.text) {
 			if len(bytes.TrimSpace(line)) > 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,10 @@ func TestInit(t *testing.T) {
 		{name: "Both", env: both, models: 6},
 		{name: "All", args: []string{"--providers", "anthropic,openai,gemini"}, models: 9},
 		{name: "Named", args: []string{"--providers", "openai"}, models: 3},
+		{name: "DeepL", env: map[string]string{"OPENAI_API_KEY": "b-secret", "DEEPL_AUTH_KEY": "d-secret"}, models: 4},
+		{name: "DeepLByItsOtherName", env: map[string]string{"OPENAI_API_KEY": "b-secret", "DEEPL_API_KEY": "d-secret:fx"}, models: 4},
+		{name: "DeepLNamed", args: []string{"--providers", "openai,deepl"}, models: 4},
+		{name: "OnlyClassifyNeedsNoDeepL", env: map[string]string{"OPENAI_API_KEY": "b-secret", "DEEPL_AUTH_KEY": "d-secret"}, args: []string{"--only", "classify,extract"}, models: 3},
 	}
 	for _, p := range all {
 		tests = append(tests, struct {
@@ -71,9 +76,46 @@ func TestInit(t *testing.T) {
 				return
 			}
 			require.Empty(t, s.catalog.Warnings())
+			if strings.HasPrefix(tt.name, "OnlyClassify") {
+				require.NotContains(t, string(data), "nllb")
+				return
+			}
 			require.Len(t, s.catalog.Features, len(all))
+			cascade := s.catalog.Features["translate"].Cascade
+			require.Equal(t, strings.HasPrefix(tt.name, "DeepL"), len(cascade) == 4 && cascade[0] == "deepl")
+			require.Equal(t, strings.HasPrefix(tt.name, "DeepL"), strings.Contains(stdout, ", deepl\n"))
 		})
 	}
+}
+
+// TestInit_Translator: DeepL by its keys, and a server of one's own by what the comments say.
+func TestInit_Translator(t *testing.T) {
+	t.Parallel()
+	all, err := presets()
+	require.NoError(t, err)
+	accounts := initProviders()[:1]
+	for name, env := range map[string]map[string]string{
+		"deepl: {api: deepl, key_env: DEEPL_AUTH_KEY, concurrency: 8}":                    {"DEEPL_AUTH_KEY": "k", "DEEPL_API_KEY": "k:fx"},
+		"deepl: {api: deepl, key_env: DEEPL_API_KEY, prices: deepl-free, concurrency: 8}": {"DEEPL_API_KEY": "k:fx"},
+	} {
+		_, translator := chooseTranslator(nil, func(name string) string { return env[name] })
+		text := composeConfig(accounts, translator, all)
+		require.Contains(t, string(text), name)
+		s, err := newSetup(text)
+		require.NoError(t, err)
+		_, err = s.buildProviders(func(name string) string { return env[name] })
+		require.ErrorContains(t, err, "ANTHROPIC_API_KEY is not set")
+		require.NotContains(t, err.Error(), "providers.deepl")
+	}
+	_, none := chooseTranslator(nil, func(string) string { return "" })
+	require.Nil(t, none)
+	own := regexp.MustCompile(`(?m)^( +)# (nllb:|translate:|cascade: \[nllb)`).
+		ReplaceAllString(string(composeConfig(accounts, none, all)), "$1$2")
+	s, err := newSetup([]byte(own))
+	require.NoError(t, err)
+	require.Empty(t, s.catalog.Warnings())
+	require.Equal(t, []string{"nllb", "haiku", "sonnet", "opus"}, s.catalog.Features["translate"].Cascade)
+	require.Equal(t, "de", s.catalog.Features["translate"].Translate.Target)
 }
 
 func TestInit_Refuses(t *testing.T) {
@@ -154,11 +196,19 @@ func TestInit_PresetsRun(t *testing.T) {
 	t.Parallel()
 	all, err := presets()
 	require.NoError(t, err)
-	for _, v := range initProviders() {
-		t.Run(v.name, func(t *testing.T) {
+	accounts := initProviders()
+	for i, v := range append(accounts, accounts[0]) {
+		name := v.name
+		var translator *initTranslator
+		if i == len(accounts) {
+			name, translator = name+"AfterDeepL", &initTranslator{keyEnv: "DEEPL_AUTH_KEY"}
+		}
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			yaml := strings.ReplaceAll(string(composeConfig([]initProvider{v}, all)), "%", "%%")
-			yaml = strings.Replace(yaml, "key_env: "+v.keyEnv, `base_url: "%s", allow_private: true`, 1)
+			yaml := strings.ReplaceAll(string(composeConfig([]initProvider{v}, translator, all)), "%", "%%")
+			for _, key := range []string{v.keyEnv, "DEEPL_AUTH_KEY"} {
+				yaml = strings.Replace(yaml, "key_env: "+key, `base_url: "%[1]s", allow_private: true`, 1)
+			}
 			dsn := pgtest.DSN(t)
 			b := setupServers(t, dsn, pgtest.Open(t, dsn), yaml, sim.Config{Seed: 7, Speed: 20})
 			p, err := producer.New(b.nats.Connect(t), producer.Config{Tenant: "acme"})

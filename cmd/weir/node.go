@@ -76,6 +76,10 @@ func (n *node) run(ctx context.Context) error {
 	}
 	plans := n.setup.newPlanner(n.logger)
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		calibrate(ctx, pool, plans.Factors, n.timing().Maintain, n.logger)
+		return nil
+	})
 	if slices.Contains(n.roles, roleWorker) {
 		if err := n.startWorker(ctx, group, pool, js, plans); err != nil {
 			return err

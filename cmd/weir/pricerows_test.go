@@ -49,6 +49,9 @@ func TestAttemptCosts_AgreeWithTheBook(t *testing.T) {
 			cost, err := price.Cost(u)
 			if err != nil { // a class without a rate: only what every model has
 				u = task.Usage{Input: u.Input, Output: u.Output}
+				if price.ByCharacter() {
+					u = task.Usage{Characters: u.Input}
+				}
 				cost, err = price.Cost(u)
 			}
 			require.NoError(t, err)
@@ -56,11 +59,11 @@ func TestAttemptCosts_AgreeWithTheBook(t *testing.T) {
 				INSERT INTO weir.attempts (task_id, bundle_id, id, n, owner, stage, provider, model, model_asked, mode, state,
 				                           service_tier, speed, geo, input_tokens, cache_read_tokens, cache_write_5m_tokens,
 				                           cache_write_30m_tokens, cache_write_1h_tokens, output_tokens, web_searches,
-				                           cost_pusd, price_row, config_hash, started_at)
+				                           characters, cost_pusd, price_row, config_hash, started_at)
 				VALUES (weir.uuid7_at($1), $2, $2, 1, $2, 0, $3, $4, $4, $5, 'lost', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-				        $16, $17, 'hash', $1)`,
+				        $16, $17, $18, 'hash', $1)`,
 				q.At, uuid.New(), q.Provider, q.Model, string(q.Mode), q.ServiceTier, q.Speed, q.Geo, u.Input, u.CacheRead,
-				u.CacheWrite5m, u.CacheWrite30m, u.CacheWrite1h, u.Output, u.WebSearches, int64(cost.Total), cost.Row)
+				u.CacheWrite5m, u.CacheWrite30m, u.CacheWrite1h, u.Output, u.WebSearches, u.Characters, int64(cost.Total), cost.Row)
 			require.NoError(t, err)
 			names[string(q.Mode)+"/"+q.ServiceTier+"/"+q.Speed+"/"+q.Geo] = true
 			priced++

@@ -59,7 +59,7 @@ func (c *pricesListCmd) Run(a *app) error {
 	}
 	t := table{columns: []column{
 		words("model"), words("when"), figures("prompt up to"), figures("input"), figures("read"), figures("output"),
-		words("checked"),
+		figures("characters"), words("checked"),
 	}}
 	for _, r := range rows {
 		edge := ""
@@ -68,13 +68,13 @@ func (c *pricesListCmd) Run(a *app) error {
 		}
 		t.rows = append(t.rows, []string{
 			r.Provider + "/" + r.Model, r.Variant, edge, perMillion(r, "input"), perMillion(r, "cache_read"),
-			perMillion(r, "output"), r.Checked.Format(time.DateOnly),
+			perMillion(r, "output"), perMillion(r, "characters"), r.Checked.Format(time.DateOnly),
 		})
 	}
 	if err := t.write(a.stdout); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "\nUSD per million tokens, list prices; book %.12s\n", book.Hash())
+	_, err = fmt.Fprintf(a.stdout, "\nUSD per million tokens or characters, list prices; book %.12s\n", book.Hash())
 	return err
 }
 
@@ -88,7 +88,7 @@ func inForce(book *pricing.Book, at time.Time) []pricing.Row {
 type pricesShowCmd struct {
 	Model string  `arg:"" help:"provider/id, or an id that is unique."`
 	At    instant `help:"In force at this time; now when absent."`
-	JSON  bool    `help:"Print one JSON array of rows; rates are pico-USD per token."`
+	JSON  bool    `help:"Print one JSON array of rows; rates are pico-USD per token or character."`
 }
 
 // Run shows a model's rows in force with every rate.
@@ -134,7 +134,7 @@ func multipliers(m map[string]string) string {
 	return strings.Join(parts, ", ")
 }
 
-// perMillion is a rate as providers print it: pico-USD per token is micro-USD per million tokens.
+// perMillion is a rate as providers print it: pico-USD for one token or character is micro-USD for a million.
 func perMillion(r pricing.Row, kind string) string {
 	rate, ok := r.Rates[kind]
 	if !ok {

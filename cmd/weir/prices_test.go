@@ -53,6 +53,14 @@ func TestPrices_Cost(t *testing.T) {
 			usage: `{"input_tokens":1000,"output_tokens":100,"output_tokens_details":{"reasoning_tokens":90},"total_tokens":1100}`,
 		},
 		{
+			name: "DeepLAnswer", model: "deepl/quality_optimized", mode: "sync", row: "deepl/quality_optimized@always#1", lines: 1,
+			usage: `{"translations":[{"text":"Where?","billed_characters":1234}]}`, cost: "0.03085",
+		},
+		{
+			name: "LibreTranslate", model: "libretranslate", mode: "sync", row: "libretranslate/libretranslate@always#1", lines: 1,
+			usage: `{"characters":1234}`, cost: "0",
+		},
+		{
 			name: "Gemini", model: "gemini-3.8-flash", mode: "sync", row: "google/gemini-3.8-flash@2026-09-02#1", lines: 2,
 			cost:  "0.0049875", // thoughts are output beside the candidates
 			usage: `{"usageMetadata":{"promptTokenCount":1650,"candidatesTokenCount":100,"thoughtsTokenCount":900,"totalTokenCount":2650}}`,
@@ -77,6 +85,24 @@ func TestPrices_Cost(t *testing.T) {
 			require.Contains(t, stdout, "cost "+tt.cost+" USD")
 		})
 	}
+}
+
+func TestPrices_Characters(t *testing.T) {
+	t.Parallel()
+	stdout, _, err := weirPrices(t, `{"billed_characters":1234}`, "cost", "deepl/deepl", "--usage", "-", "--at", "2026-11-27", "--json")
+	require.NoError(t, err)
+	require.Contains(t, stdout, `"lines":[{"kind":"characters","count":1234,"unit":"character","rate_usd_per_mtok":"25","cost_usd":"0.03085"}]`)
+	_, stderr, err := weirPrices(t, `{"translations":[{"text":"Where?"}]}`, "cost", "deepl/deepl", "--usage", "-")
+	require.Error(t, err)
+	require.Contains(t, stderr, "incomplete or contradicts itself")
+	stdout, _, err = weirPrices(t, "", "show", "deepl/deepl")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^characters +25$`, stdout)
+	stdout, _, err = weirPrices(t, "", "list")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^deepl/deepl +- +- +- +25 +2026-11-26$`, stdout)
+	require.Regexp(t, `(?m)^anthropic/claude-opus-5-5 +4 +0\.2 +20 +- +`, stdout)
+	require.Contains(t, stdout, "USD per million tokens or characters")
 }
 
 func TestPrices_Refuses(t *testing.T) {
@@ -133,7 +159,7 @@ func TestPrices_List(t *testing.T) {
 	t.Parallel()
 	stdout, _, err := weirPrices(t, "", "list", "--at", "2026-10-01")
 	require.NoError(t, err)
-	require.Regexp(t, `(?m)^anthropic/claude-sonnet-5-5 +2 +0\.2 +10 +2026-09-29$`, stdout)
+	require.Regexp(t, `(?m)^anthropic/claude-sonnet-5-5 +2 +0\.2 +10 +- +2026-09-29$`, stdout)
 	require.NotContains(t, stdout, "gpt-6.2-sol", "its price begins later")
 	stdout, _, err = weirPrices(t, "", "list", "--at", "2027-06-01", "--json")
 	require.NoError(t, err)

@@ -11,7 +11,9 @@ import (
 
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers/anthropic"
+	"github.com/weirhq/weir/providers/deepl"
 	"github.com/weirhq/weir/providers/gemini"
+	"github.com/weirhq/weir/providers/libretranslate"
 	"github.com/weirhq/weir/providers/openai"
 	"github.com/weirhq/weir/providers/responses"
 	"github.com/weirhq/weir/task"
@@ -40,12 +42,15 @@ type pricedUsage struct {
 	Cost task.Pico `json:"cost_usd"`
 }
 
-// costLine is one class of tokens of a priced usage.
+// costLine is one class of tokens of a priced usage, or what is not metered in tokens.
 type costLine struct {
-	Kind  string    `json:"kind"`
-	Count int64     `json:"count"`
-	Rate  task.Pico `json:"rate_usd_per_mtok"`
-	Cost  task.Pico `json:"cost_usd"`
+	Kind  string `json:"kind"`
+	Count int64  `json:"count"`
+	// Unit is what the count is of: token, character or search.
+	Unit string `json:"unit"`
+	// Rate is of a million units.
+	Rate task.Pico `json:"rate_usd_per_mtok"`
+	Cost task.Pico `json:"cost_usd"`
 }
 
 // Run prices a usage as weir would have priced the attempt.
@@ -76,13 +81,26 @@ func (c *pricesCostCmd) Run(a *app) error {
 	}
 	priced := pricedUsage{Model: provider + "/" + model, Mode: c.Mode, At: at, Row: cost.Row, Cost: cost.Total}
 	for _, l := range cost.Lines {
-		priced.Lines = append(priced.Lines, costLine{Kind: l.Kind, Count: l.Count, Rate: l.RatePico * perMTok, Cost: l.CostPico})
+		priced.Lines = append(priced.Lines, costLine{
+			Kind: l.Kind, Count: l.Count, Unit: unitOf(l.Kind), Rate: l.RatePico * perMTok, Cost: l.CostPico,
+		})
 		priced.List += l.CostPico
 	}
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(priced)
 	}
 	return priced.write(a.stdout)
+}
+
+// unitOf is what a kind of line counts.
+func unitOf(kind string) string {
+	switch kind {
+	case "characters":
+		return "character"
+	case "web_search":
+		return "search"
+	}
+	return "token"
 }
 
 func (c *pricesCostCmd) read(stdin io.Reader) ([]byte, error) {
@@ -147,6 +165,10 @@ func usageObject(body []byte) (raw json.RawMessage, how served, err error) {
 // usageReader is the reader of a provider's usage. OpenAI has two formats, which name their counts differently.
 func usageReader(provider string, raw json.RawMessage) func(json.RawMessage) *task.Usage {
 	switch provider {
+	case deeplPro, deeplFree:
+		return deepl.ReadUsage
+	case "libretranslate":
+		return libretranslate.ReadUsage
 	case "anthropic":
 		return anthropic.ReadUsage
 	case "google":

@@ -150,4 +150,3 @@ func (c *providersResetCmd) Run(ctx context.Context, a *app) error {
 	}
 	return nil
 }
-

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/weirhq/weir/store"
 )
@@ -51,20 +52,31 @@ func modelsTable(rows []store.ModelUsage) (table, []string) {
 	uncertain := newUncertainty(rows, func(r store.ModelUsage) store.Costs { return r.Costs })
 	t := table{columns: []column{
 		words("model"), words("provider"), words("tier"), figures("attempts"), figures("share"), figures("accepted"),
-		figures("rejected"), figures("errored"), figures("prompt"), figures("cached"), figures("output"), figures("cost USD"),
+		figures("rejected"), figures("errored"), figures("prompt"), figures("cached"), figures("output"),
 	}}
-	t.columns = append(t.columns, uncertain.columns()...)
+	translated := slices.ContainsFunc(rows, func(r store.ModelUsage) bool { return r.Characters > 0 })
+	if translated {
+		t.columns = append(t.columns, figures("characters"))
+	}
+	t.columns = append(append(t.columns, figures("cost USD")), uncertain.columns()...)
 	t.columns = append(t.columns, figures("p50"), figures("p95"))
 	for _, r := range rows {
 		cells := []string{
 			r.Model, r.Provider, r.Tier, showCount(r.Attempts), showShare(r.Share), showCount(r.Accepted),
 			showCount(r.Rejected), showCount(r.Errored + r.GivenUp), showCount(r.PromptTokens), showCount(r.CachedTokens),
-			showCount(r.OutputTokens), usd(r.CostUSD),
+			showCount(r.OutputTokens),
 		}
-		cells = append(cells, uncertain.cells(r.Costs)...)
+		if translated {
+			cells = append(cells, showCount(r.Characters))
+		}
+		cells = append(append(cells, usd(r.CostUSD)), uncertain.cells(r.Costs)...)
 		t.rows = append(t.rows, append(cells, showLatency(r.LatencyP50MS), showLatency(r.LatencyP95MS)))
 	}
-	return t, append(uncertain.remarks(), "prompt, cached and output are tokens; p50 and p95 are the latency of answers")
+	units := "prompt, cached and output are tokens; "
+	if translated {
+		units += "characters are those of texts that a service translated; "
+	}
+	return t, append(uncertain.remarks(), units+"p50 and p95 are the latency of answers")
 }
 
 func cascadeTable(rows []store.CascadeStep) (table, []string) {

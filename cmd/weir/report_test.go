@@ -107,7 +107,7 @@ prompt, cached and output are tokens; p50 and p95 are the latency of answers
 `,
 			json: `{"provider": "acme", "model": "mini", "tier": "mini", "attempts": 1000, "share": 0.8, "accepted": 750,
 				"rejected": 250, "errored": 0, "given_up": 0, "in_flight": 0, "prompt_tokens": 1000000, "cached_tokens": 0,
-				"output_tokens": 10000, "cost_usd": "2", "cost_high_usd": "2", "lost_attempts": 0, "unpriced_attempts": 0,
+				"output_tokens": 10000, "characters": 0, "cost_usd": "2", "cost_high_usd": "2", "lost_attempts": 0, "unpriced_attempts": 0,
 				"latency_p50_ms": 1500, "latency_p95_ms": 1500}`,
 		},
 		{

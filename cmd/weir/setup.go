@@ -15,7 +15,9 @@ import (
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/anthropic"
+	"github.com/weirhq/weir/providers/deepl"
 	"github.com/weirhq/weir/providers/gemini"
+	"github.com/weirhq/weir/providers/libretranslate"
 	"github.com/weirhq/weir/providers/openai"
 	"github.com/weirhq/weir/providers/responses"
 	"github.com/weirhq/weir/validators"
@@ -102,7 +104,12 @@ func (s *setup) buildProviders(getenv func(string) string) (map[string]providers
 				continue
 			}
 		}
-		client, err := buildProvider(p, providers.NewSecret(key))
+		headers, err := headersOf(p, getenv)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("providers.%s: %w", name, err))
+			continue
+		}
+		client, err := buildProvider(p, providers.NewSecret(key), headers)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("providers.%s: %w", name, err))
 			continue
@@ -112,8 +119,25 @@ func (s *setup) buildProviders(getenv func(string) string) (map[string]providers
 	return clients, errors.Join(errs...)
 }
 
-func buildProvider(p catalog.Provider, key providers.Secret) (providers.Provider, error) {
+// headersOf reads the values of a provider's extra headers. One that is named and not set is a mistake, as with the key.
+func headersOf(p catalog.Provider, getenv func(string) string) (map[string]providers.Secret, error) {
+	headers := make(map[string]providers.Secret, len(p.HeadersEnv))
+	var errs []error
+	for _, name := range sortedKeys(p.HeadersEnv) {
+		value := strings.TrimSpace(getenv(p.HeadersEnv[name]))
+		if value == "" {
+			errs = append(errs, fmt.Errorf("the environment variable %s for the header %s is not set", p.HeadersEnv[name], name))
+		}
+		headers[name] = providers.NewSecret(value)
+	}
+	return headers, errors.Join(errs...)
+}
+
+func buildProvider(
+	p catalog.Provider, key providers.Secret, headers map[string]providers.Secret,
+) (providers.Provider, error) {
 	config := providers.Config{
+		Dialect: p.Dialect, APIVersion: p.APIVersion, Headers: headers,
 		BaseURL: p.BaseURL, Key: key, ConnectTimeout: p.ConnectTimeout, Timeout: p.Timeout, IdleTimeout: p.IdleTimeout,
 		MaxBodyBytes: p.MaxBodyBytes, MaxConns: p.Concurrency, AllowPrivate: p.AllowPrivate,
 		UserAgent: "weir/" + version(),
@@ -127,6 +151,32 @@ func buildProvider(p catalog.Provider, key providers.Secret) (providers.Provider
 		return responses.New(config)
 	case catalog.APIGemini:
 		return gemini.New(config)
+	case catalog.APIDeepL:
+		if err := checkPlan(p.Prices, key); err != nil {
+			return nil, err
+		}
+		return deepl.New(config)
+	case catalog.APILibreTranslate:
+		return libretranslate.New(config)
 	}
 	return nil, fmt.Errorf("api %q is unknown", p.API)
+}
+
+// The price book's names of DeepL's two plans.
+const (
+	deeplPro  = "deepl"
+	deeplFree = "deepl-free"
+)
+
+// checkPlan says that a key of one of DeepL's plans would be booked at the prices of the other. What prices of one's own
+// say is one's own.
+func checkPlan(prices string, key providers.Secret) error {
+	switch {
+	case key.IsZero():
+	case deepl.IsFree(key) && prices == deeplPro:
+		return fmt.Errorf("the key is of DeepL's free plan, which bills nothing: set prices: %s", deeplFree)
+	case !deepl.IsFree(key) && prices == deeplFree:
+		return errors.New("the key is not of DeepL's free plan: leave out prices")
+	}
+	return nil
 }

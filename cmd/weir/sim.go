@@ -6,8 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"time"
 
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers/sim"
+	"github.com/weirhq/weir/task"
 )
 
 // defaultSimAddress is where weir sim serves when it is not told.
@@ -20,11 +25,22 @@ type simCmd struct {
 	Ledger     string   `type:"path" help:"Append what was asked and billed to this file."`
 	Instant    bool     `help:"Answer without latency."`
 	AnyModel   bool     `help:"Play models that have no profile as a middling one, instead of refusing them."`
+	Dialect    string   `enum:"openai,openrouter,litellm,azure" default:"openai" help:"Whose Chat Completions to speak: openai, openrouter, litellm (both tell their cost) or azure."`
 }
 
 // Run serves simulated models until it is told to stop.
 func (c *simCmd) Run(ctx context.Context, a *app) (err error) {
-	config := sim.Config{Seed: c.Seed, LedgerFile: c.Ledger, Instant: c.Instant, AnyModel: c.AnyModel}
+	book, err := pricing.Embedded()
+	if err != nil {
+		return err
+	}
+	config := sim.Config{
+		Seed: c.Seed, LedgerFile: c.Ledger, Instant: c.Instant, AnyModel: c.AnyModel, Dialect: sim.Dialect(c.Dialect),
+		Bill: billBy(book),
+	}
+	if c.Dialect == catalog.DialectOpenAI {
+		config.Dialect = sim.DialectOpenAI
+	}
 	if config.Recordings, err = readRecordings(c.Recordings); err != nil {
 		return err
 	}
@@ -40,10 +56,31 @@ func (c *simCmd) Run(ctx context.Context, a *app) (err error) {
   Anthropic Messages       base_url: %[1]s
   OpenAI Chat Completions  base_url: %[1]s
   Gemini generateContent   base_url: %[1]s
+  DeepL, LibreTranslate    base_url: %[1]s
   what it billed           %[1]s/sim/stats and %[1]s/sim/ledger
 `, server.URL())
 	<-ctx.Done()
 	return nil
+}
+
+// billBy bills by the price book, whichever provider's the model is: a gateway passes prices on.
+func billBy(book *pricing.Book) func(string, task.Usage, time.Time) (task.Pico, bool) {
+	models := book.Models()
+	return func(model string, usage task.Usage, at time.Time) (task.Pico, bool) {
+		name := path.Base(model) // OpenRouter has openai/gpt-6-luna
+		for _, m := range models {
+			if m.ID != name && m.ID != model {
+				continue
+			}
+			price, err := book.Price(pricing.Query{Provider: m.Provider, Model: m.ID, At: at})
+			if err != nil {
+				return 0, false
+			}
+			cost, err := price.Cost(usage)
+			return cost.Total, err == nil
+		}
+		return 0, false
+	}
 }
 
 func readRecordings(paths []string) (*sim.Recordings, error) {

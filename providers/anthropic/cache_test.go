@@ -39,6 +39,17 @@ func TestPrepare_Marks(t *testing.T) {
 			name: "AfterTheTools", where: "two", ttl: "5m", blocks: 1,
 			call: providers.Call{Context: []string{"own"}, Cache: providers.Cache5m, Tools: tools},
 		},
+		{
+			name: "AfterTheExamples", where: "out", ttl: "1h", blocks: 2,
+			call: providers.Call{
+				System: "s", Context: []string{"a"}, StableContext: 1, Cache: providers.Cache1h, Tools: tools,
+				Examples: []task.Message{{Role: "user", Content: "in"}, {Role: "assistant", Content: "out"}},
+			},
+		},
+		{
+			name: "ALifetimeOfAnotherAPI", blocks: 1,
+			call: providers.Call{System: "s", Cache: providers.Cache30m},
+		},
 		{name: "NothingStable", call: providers.Call{Cache: providers.Cache5m}},
 	}
 	for _, tt := range tests {
@@ -68,9 +79,19 @@ func marks(t *testing.T, body []byte) (where, ttl string, blocks int) {
 		Text    string
 		Control *struct{ Type, TTL string } `json:"cache_control"`
 	}
-	var request struct{ Tools, System []block }
+	var request struct {
+		Tools, System []block
+		Messages      []struct{ Content json.RawMessage }
+	}
 	require.NoError(t, json.Unmarshal(body, &request))
-	for _, b := range append(request.Tools, request.System...) {
+	all := append(request.Tools, request.System...)
+	for _, m := range request.Messages {
+		var content []block
+		if json.Unmarshal(m.Content, &content) == nil { // else it is a text
+			all = append(all, content...)
+		}
+	}
+	for _, b := range all {
 		if b.Control == nil {
 			continue
 		}

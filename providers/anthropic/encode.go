@@ -8,8 +8,8 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// Prepare encodes the call with its stable part first: tools, system and context in the order in which the API caches
-// them, then the messages. Every error wraps providers.ErrCall.
+// Prepare encodes the call with its stable part first: tools, system, context and examples in the order in which the API
+// caches them, then the messages. Every error wraps providers.ErrCall.
 func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err := call.Check(); err != nil {
 		return providers.Request{}, err
@@ -24,7 +24,7 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	}
 	body := append(make([]byte, 0, size), prefix...)
 	for i, m := range call.Messages {
-		if i > 0 {
+		if i > 0 || len(call.Examples) > 0 {
 			body = append(body, ',')
 		}
 		if i == len(call.Messages)-1 && len(call.Attachments) > 0 {
@@ -35,7 +35,7 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	}
 	body = append(body, `],"max_tokens":`...)
 	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
-	body = append(body, '}')
+	body = append(appendSettings(body, call), '}')
 	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
 }
 
@@ -74,31 +74,78 @@ func appendFiles(dst []byte, m task.Message, files []providers.Attachment) []byt
 	return append(dst, `]}`...)
 }
 
-// stable is the body up to the first message.
+// appendSettings writes what is said of how the model is to work.
+func appendSettings(dst []byte, call providers.Call) []byte {
+	if call.ThinkingTokens > 0 {
+		dst = append(dst, `,"thinking":{"type":"enabled","budget_tokens":`...)
+		dst = append(strconv.AppendInt(dst, int64(call.ThinkingTokens), 10), '}')
+	}
+	return httpcall.AppendSettings(dst, call)
+}
+
+// stable is the body up to the first message of the task's own.
 func stable(call providers.Call) ([]byte, error) {
 	dst := append([]byte(nil), `{"model":`...)
 	dst = httpcall.AppendString(dst, call.Model)
 	last := lastStable(call)
+	examples := len(call.Examples) > 0
 	dst, err := httpcall.AppendTools(dst, call.Tools, appendTool)
 	if err != nil {
 		return nil, err
 	}
-	if mark := markOf(call, last < 0); mark != "" && len(call.Tools) > 0 { // it ends the last tool
+	if mark := markOf(call, last < 0 && !examples); mark != "" && len(call.Tools) > 0 { // it ends the last tool
 		dst = append(append(dst[:len(dst)-len(`}]`)], mark...), `}]`...)
 	}
 	dst = appendSystem(dst, call, last)
-	if call.JSONSchema && len(call.Schema) > 0 {
-		dst = append(dst, `,"output_config":{"format":{"type":"json_schema","schema":`...)
+	if dst, err = appendOutput(dst, call); err != nil {
+		return nil, err
+	}
+	dst = append(dst, `,"messages":[`...)
+	for i, m := range call.Examples {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		mark := markOf(call, i == len(call.Examples)-1)
+		if mark == "" {
+			dst = appendMessage(dst, m)
+			continue
+		}
+		dst = append(dst, `{"role":`...)
+		dst = httpcall.AppendString(dst, m.Role)
+		dst = append(dst, `,"content":[{"type":"text","text":`...)
+		dst = httpcall.AppendString(dst, m.Content)
+		dst = append(append(dst, mark...), `}]}`...)
+	}
+	return dst, nil
+}
+
+// appendOutput writes what is said of the answer: its schema, and the effort for it.
+func appendOutput(dst []byte, call providers.Call) ([]byte, error) {
+	schema := call.JSONSchema && len(call.Schema) > 0
+	if !schema && call.Effort == "" {
+		return dst, nil
+	}
+	dst = append(dst, `,"output_config":{`...)
+	if schema {
+		dst = append(dst, `"format":{"type":"json_schema","schema":`...)
+		var err error
 		if dst, err = httpcall.AppendObject(dst, call.Schema); err != nil {
 			return nil, err
 		}
-		dst = append(dst, `}}`...)
+		dst = append(dst, '}')
 	}
-	return append(dst, `,"messages":[`...), nil
+	if call.Effort != "" {
+		if schema {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `"effort":`...)
+		dst = httpcall.AppendString(dst, call.Effort)
+	}
+	return append(dst, '}'), nil
 }
 
 // lastStable is the place of the text, system first and then the contexts, that the stable prefix ends with; -1 when it
-// has none and ends with the tools.
+// has none and ends with the tools. Examples end it in any case.
 func lastStable(call providers.Call) int {
 	for i := call.StableContext - 1; i >= 0; i-- {
 		if call.Context[i] != "" {
@@ -114,7 +161,7 @@ func lastStable(call providers.Call) int {
 // markOf is the mark at the end of the stable prefix, which covers everything before it: one is enough. A prefix that is
 // too short to be kept is neither kept nor charged.
 func markOf(call providers.Call, here bool) string {
-	if !here || call.Cache == providers.CacheUnasked || call.Cache == providers.CacheNone {
+	if !here || call.Cache != providers.Cache5m && call.Cache != providers.Cache1h {
 		return ""
 	}
 	return `,"cache_control":{"type":"ephemeral","ttl":"` + string(call.Cache) + `"}`
@@ -151,7 +198,7 @@ func appendSystem(dst []byte, call providers.Call, last int) []byte {
 		}
 		dst = append(dst, `{"type":"text","text":`...)
 		dst = httpcall.AppendString(dst, text)
-		dst = append(dst, markOf(call, i == last)...)
+		dst = append(dst, markOf(call, i == last && len(call.Examples) == 0)...)
 		dst = append(dst, '}')
 	}
 	if open {

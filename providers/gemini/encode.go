@@ -10,8 +10,8 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// Prepare encodes the call with its stable part first: tools, system and context, then the messages. Every error wraps
-// providers.ErrCall.
+// Prepare encodes the call with its stable part first: tools, system, context and examples, then the messages. Every error
+// wraps providers.ErrCall.
 func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err := call.Check(); err != nil {
 		return providers.Request{}, err
@@ -34,7 +34,7 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	}
 	body := append(make([]byte, 0, size), head...)
 	for i, m := range call.Messages {
-		if i > 0 {
+		if i > 0 || len(call.Examples) > 0 {
 			body = append(body, ',')
 		}
 		var files []providers.Attachment
@@ -45,7 +45,7 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	}
 	body = append(body, tail...)
 	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
-	body = append(body, `}}`...)
+	body = append(appendSettings(body, call), '}')
 	return providers.Request{
 		AttemptID: call.AttemptID, Model: call.Model, Path: path, Body: body, Timeout: call.Timeout,
 	}, nil
@@ -95,14 +95,43 @@ func appendMessage(dst []byte, m task.Message, files []providers.Attachment) []b
 	return append(dst, `}]}`...)
 }
 
-// stableHead is the body up to the first message of the conversation.
+// appendSettings writes what is said of how the model is to work, and closes the generation's configuration.
+func appendSettings(dst []byte, call providers.Call) []byte {
+	switch {
+	case call.ThinkingTokens > 0:
+		dst = append(dst, `,"thinkingConfig":{"thinkingBudget":`...)
+		dst = append(strconv.AppendInt(dst, int64(call.ThinkingTokens), 10), '}')
+	case call.Effort != "":
+		dst = append(dst, `,"thinkingConfig":{"thinkingLevel":`...)
+		dst = append(httpcall.AppendString(dst, strings.ToUpper(call.Effort)), '}')
+	}
+	if call.Temperature != nil {
+		dst = append(dst, `,"temperature":`...)
+		dst = strconv.AppendFloat(dst, *call.Temperature, 'f', -1, 64)
+	}
+	dst = append(dst, '}')
+	if call.ServiceTier != "" {
+		dst = append(dst, `,"serviceTier":`...)
+		dst = httpcall.AppendString(dst, call.ServiceTier)
+	}
+	return dst
+}
+
+// stableHead is the body up to the first message of the task's own.
 func stableHead(call providers.Call) ([]byte, error) {
 	dst, err := appendTools([]byte{'{'}, call.Tools)
 	if err != nil {
 		return nil, err
 	}
 	dst = appendSystem(dst, append([]string{call.System}, call.Context...))
-	return append(dst, `"contents":[`...), nil
+	dst = append(dst, `"contents":[`...)
+	for i, m := range call.Examples {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendMessage(dst, m, nil)
+	}
+	return dst, nil
 }
 
 // stableTail is the body from the last message to the output limit. The schema stands here because it shares an object

@@ -38,6 +38,9 @@ type Wire struct {
 	// KeyHeader and KeyPrefix say how the key is sent, such as Authorization and "Bearer ".
 	KeyHeader string
 	KeyPrefix string
+	// KeyField names the field of the body that takes the key instead, for an API that looks for it nowhere else. It is
+	// added when the request leaves, so that a prepared body holds no key.
+	KeyField string
 	// Header is sent with every request.
 	Header map[string]string
 	// RequestIDHeader names the provider's id of the request in an answer; empty when it stands in no header.
@@ -69,6 +72,7 @@ type Client struct {
 	transport *http.Transport
 	header    http.Header
 	key       providers.Secret // with its prefix
+	secrets   []providers.Secret
 	buffers   sync.Pool
 }
 
@@ -85,9 +89,14 @@ func New(cfg providers.Config, wire Wire) (*Client, error) {
 	for name, value := range wire.Header {
 		header.Set(name, value)
 	}
-	c := &Client{wire: wire, config: cfg, transport: newTransport(cfg), header: header}
+	c := &Client{wire: wire, config: cfg, transport: newTransport(cfg), header: header, secrets: secretsOf(cfg)}
 	if !cfg.Key.IsZero() {
 		c.key = providers.NewSecret(wire.KeyPrefix + cfg.Key.Reveal())
+		for name := range cfg.Headers {
+			if http.CanonicalHeaderKey(name) == http.CanonicalHeaderKey(wire.KeyHeader) {
+				return nil, fmt.Errorf("the header %s is the key's, which is configured already", name)
+			}
+		}
 	}
 	c.buffers.New = func() any { return new(bytes.Buffer) }
 	return c, nil
@@ -151,12 +160,19 @@ func (c *Client) timeout(r providers.Request) time.Duration {
 }
 
 func (c *Client) request(ctx context.Context, r providers.Request) *http.Request {
-	header := make(http.Header, len(c.header)+2)
+	header := make(http.Header, len(c.header)+len(r.Header)+len(c.config.Headers)+2)
 	maps.Copy(header, c.header)
+	for name, value := range r.Header {
+		header.Set(name, value)
+	}
+	for name, value := range c.config.Headers {
+		header.Set(name, value.Reveal())
+	}
 	header[providers.AttemptHeader] = []string{r.AttemptID.String()}
-	if !c.key.IsZero() {
+	if !c.key.IsZero() && c.wire.KeyField == "" {
 		header.Set(c.wire.KeyHeader, c.key.Reveal())
 	}
+	body := c.body(r)
 	target := *c.wire.URL
 	target.Path += r.Path
 	// Without GetBody the transport cannot send the body a second time over another connection.
@@ -165,10 +181,22 @@ func (c *Client) request(ctx context.Context, r providers.Request) *http.Request
 		URL:           &target,
 		Host:          target.Host,
 		Header:        header,
-		Body:          io.NopCloser(bytes.NewReader(r.Body)),
-		ContentLength: int64(len(r.Body)),
+		Body:          io.NopCloser(bytes.NewReader(body)),
+		ContentLength: int64(len(body)),
 	}
 	return request.WithContext(ctx)
+}
+
+// body is the request's body, with the key where the API wants it there.
+func (c *Client) body(r providers.Request) []byte {
+	if c.wire.KeyField == "" || c.key.IsZero() {
+		return r.Body
+	}
+	body := append(make([]byte, 0, len(r.Body)+len(c.wire.KeyField)+2*len(c.key.Reveal())+8), r.Body...)
+	body = append(body[:len(body)-1], ',') // a prepared body is an object with fields, without a space behind it
+	body = AppendString(body, c.wire.KeyField)
+	body = append(body, ':')
+	return append(AppendString(body, c.key.Reveal()), '}')
 }
 
 // settle turns the answer's headers and body into a reply or a failure.

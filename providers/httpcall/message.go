@@ -2,6 +2,7 @@ package httpcall
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"mime"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/task"
 )
 
@@ -19,13 +21,33 @@ const (
 	redacted   = "[redacted]"
 )
 
+// secretsOf are what no message may hold: the key and the values of extra headers, longest first, because one may be a
+// part of another. Of a value with a scheme before it, such as Bearer, what follows is a secret by itself.
+func secretsOf(cfg providers.Config) []providers.Secret {
+	values := []string{cfg.Key.Reveal()}
+	for _, value := range cfg.Headers {
+		values = append(values, value.Reveal())
+		if _, after, found := strings.Cut(value.Reveal(), " "); found {
+			values = append(values, strings.TrimSpace(after))
+		}
+	}
+	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	var secrets []providers.Secret
+	for _, value := range values {
+		if value != "" {
+			secrets = append(secrets, providers.NewSecret(value))
+		}
+	}
+	return secrets
+}
+
 // safe makes a provider's words fit to store and to show: no key, no control characters, at most 500 characters.
 func (c *Client) safe(message string) string {
 	if len(message) > maxScanned {
 		message = message[:maxScanned]
 	}
-	if key := c.config.Key.Reveal(); key != "" {
-		message = strings.ReplaceAll(message, key, redacted)
+	for _, secret := range c.secrets {
+		message = strings.ReplaceAll(message, secret.Reveal(), redacted)
 	}
 	return shorten(redactKeys(message), maxMessage)
 }

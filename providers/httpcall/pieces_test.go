@@ -36,9 +36,13 @@ func TestSafe(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, "http://llm.example.com")
 	c.config.Key = providers.NewSecret("secret-key")
+	c.config.Headers = map[string]providers.Secret{"X-Auth": providers.NewSecret("Bearer secret-key-of-the-gateway")}
+	c.secrets = secretsOf(c.config)
 	for _, tc := range []struct{ name, message, want string }{
 		{"Plain", "no model", "no model"},
 		{"Key", "bad secret-key!", "bad [redacted]!"},
+		{"LongerSecret", "bad secret-key-of-the-gateway!", "bad [redacted]!"},
+		{"WholeHeader", "X-Auth: Bearer secret-key-of-the-gateway.", "X-Auth: [redacted]."},
 		{"OtherKey", "bad sk-proj-ab_C*1. Or sk-2", "bad [redacted] Or [redacted]"},
 		{"NoKey", "the task-42 and risk-free", "the task-42 and risk-free"},
 		{"Control", " a\x00b\nc\u0085d ", "a b c d"},

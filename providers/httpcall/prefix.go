@@ -29,7 +29,10 @@ type prefix struct {
 	schema     json.RawMessage
 	jsonSchema bool
 	stable     int
+	examples   []task.Message
 	cache      providers.Cache
+	cacheKey   string
+	effort     string
 	encoded    []byte
 }
 
@@ -63,6 +66,7 @@ func newPrefix(call providers.Call, encoded []byte) *prefix {
 	return &prefix{
 		model: call.Model, system: call.System, context: slices.Clone(call.Context), tools: tools,
 		schema: bytes.Clone(call.Schema), jsonSchema: call.JSONSchema, stable: call.StableContext, cache: call.Cache,
+		examples: slices.Clone(call.Examples), cacheKey: call.CacheKey, effort: call.Effort,
 		encoded: slices.Clip(encoded),
 	}
 }
@@ -70,8 +74,8 @@ func newPrefix(call providers.Call, encoded []byte) *prefix {
 // fits is quick in both directions: strings of other lengths differ at once, and the same string has the same address.
 func (p *prefix) fits(call *providers.Call) bool {
 	return p.model == call.Model && p.system == call.System && p.jsonSchema == call.JSONSchema &&
-		p.stable == call.StableContext && p.cache == call.Cache &&
-		slices.Equal(p.context, call.Context) && bytes.Equal(p.schema, call.Schema) &&
+		p.stable == call.StableContext && p.cache == call.Cache && p.cacheKey == call.CacheKey && p.effort == call.Effort &&
+		slices.Equal(p.context, call.Context) && slices.Equal(p.examples, call.Examples) && bytes.Equal(p.schema, call.Schema) &&
 		slices.EqualFunc(p.tools, call.Tools, sameTool)
 }
 

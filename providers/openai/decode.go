@@ -9,13 +9,17 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-type format struct{}
+// format is the decoder of every dialect. What it needs of one is how the provider tells its own figure of the cost, and
+// where its id of the request stands.
+type format struct{ dialect dialect }
 
 type completion struct {
+	ID          looseString     `json:"id"`
 	Model       string          `json:"model"`
 	ServiceTier string          `json:"service_tier"`
 	Choices     []choice        `json:"choices"`
 	Usage       json.RawMessage `json:"usage"`
+	Timings     json.RawMessage `json:"timings"` // llama.cpp's
 	Error       apiError        `json:"error"`
 }
 
@@ -76,10 +80,16 @@ func (a *arguments) UnmarshalJSON(raw []byte) error {
 }
 
 // Decode reads a completion. What was metered is in the reply even when the rest cannot be used.
-func (format) Decode(a httpcall.Answer) (providers.Reply, *httpcall.Fault) {
+func (f format) Decode(a httpcall.Answer) (providers.Reply, *httpcall.Fault) {
 	var c completion
 	err := json.Unmarshal(a.Body, &c)
 	reply := c.reply()
+	if f.dialect.reported != nil {
+		reply.ReportedCost = f.dialect.reported(c.Usage, a.Header)
+	}
+	if f.dialect.idInBody {
+		reply.RequestID = string(c.ID)
+	}
 	switch {
 	case c.Error.present:
 		fault := c.Error.fault(a)
@@ -96,15 +106,17 @@ func (format) Decode(a httpcall.Answer) (providers.Reply, *httpcall.Fault) {
 	case c.Choices[0].Message == nil:
 		fault := httpcall.Garbled(a, "the answer is no completion: its choice has no message")
 		return reply, &fault
+	case c.Choices[0].FinishReason == noCapacity:
+		return reply, &httpcall.Fault{Class: task.FailOverloaded, Message: "the model stopped for want of capacity"}
 	}
 	return reply, nil
 }
 
 func (c *completion) reply() providers.Reply {
-	reply := providers.Reply{Model: c.Model, ServiceTier: c.ServiceTier, Stop: providers.StopOther}
+	reply := providers.Reply{Model: c.Model, ServiceTier: tierOf(c.ServiceTier), Stop: providers.StopOther}
 	if len(c.Usage) > 0 && c.Usage[0] == '{' {
 		reply.RawUsage = c.Usage
-		reply.Usage = ReadUsage(c.Usage)
+		reply.Usage = applyTimings(c.Timings, ReadUsage(c.Usage))
 	}
 	if len(c.Choices) == 0 {
 		return reply
@@ -123,21 +135,37 @@ func (c *completion) reply() providers.Reply {
 	return reply
 }
 
+// tierOf names the usual tier as everybody else does: on_demand is Groq's word for it.
+func tierOf(tier string) string {
+	if tier == "on_demand" {
+		return "default"
+	}
+	return tier
+}
+
+// noCapacity is how DeepSeek says that it broke a generation off: what there is of it is no answer.
+const noCapacity = "insufficient_system_resource"
+
+// stop takes the words of other providers too, which gateways pass on as they come.
 func stop(c *choice) providers.StopReason {
 	if c.Message != nil && c.Message.Refusal != "" {
 		return providers.StopRefusal
 	}
 	switch c.FinishReason {
-	case "stop":
+	case "stop", "end_turn", "stop_sequence", "STOP":
 		if c.Message != nil && len(c.Message.ToolCalls) > 0 {
 			return providers.StopTools // some servers say stop after a tool call too
 		}
 		return providers.StopEnd
-	case "tool_calls", "function_call":
+	case "tool_calls", "function_call", "tool_use":
 		return providers.StopTools
-	case "length":
+	case "length", "max_tokens", "MAX_TOKENS":
 		return providers.StopMaxTokens
-	case "content_filter":
+	case "model_length", "model_context_window_exceeded": // Mistral's, Anthropic's
+		return providers.StopContext
+	case "refusal":
+		return providers.StopRefusal
+	case "content_filter", "SAFETY", "RECITATION", "PROHIBITED_CONTENT":
 		return providers.StopFilter
 	}
 	return providers.StopOther

@@ -3,12 +3,15 @@ package openai
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/httpcall"
 	"github.com/weirhq/weir/providers/providertest"
 	"github.com/weirhq/weir/task"
@@ -27,6 +30,13 @@ func TestUsage(t *testing.T) {
 		{"Cached", `{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":8}}`, &task.Usage{Input: 1, CacheRead: 8, Output: 4}},
 		{"AllCached", `{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":9}}`, &task.Usage{CacheRead: 9, Output: 4}},
 		{"DeepSeek", `{"prompt_tokens":9,"completion_tokens":4,"prompt_cache_hit_tokens":7,"prompt_cache_miss_tokens":2}`, &task.Usage{Input: 2, CacheRead: 7, Output: 4}},
+		{"DeepSeekContradicts", `{"prompt_tokens":9,"completion_tokens":4,"prompt_cache_hit_tokens":7,"prompt_cache_miss_tokens":3}`, nil},
+		{"AnthropicInside", `{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"cache_read_input_tokens":5,"cache_creation_input_tokens":3}`, &task.Usage{Input: 1, CacheRead: 5, CacheWrite5m: 3, Output: 4}},
+		{"AnthropicBeside", `{"prompt_tokens":1,"completion_tokens":4,"total_tokens":13,"cache_read_input_tokens":5,"cache_creation_input_tokens":3}`, &task.Usage{Input: 1, CacheRead: 5, CacheWrite5m: 3, Output: 4}},
+		{"AnthropicTwice", `{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":5,"cache_write_tokens":3},"cache_read_input_tokens":5,"cache_creation_input_tokens":3}`, &task.Usage{Input: 1, CacheRead: 5, CacheWrite5m: 3, Output: 4}},
+		{"AnthropicWithoutTotal", `{"prompt_tokens":9,"completion_tokens":4,"cache_read_input_tokens":5}`, nil},
+		{"AnthropicContradicts", `{"prompt_tokens":9,"completion_tokens":4,"total_tokens":14,"cache_read_input_tokens":5}`, nil},
+		{"AnthropicUnused", `{"prompt_tokens":9,"completion_tokens":4,"cache_read_input_tokens":0,"cache_creation_input_tokens":0}`, &task.Usage{Input: 9, Output: 4}},
 		{"Written", `{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cache_write_tokens":6}}`, &task.Usage{Input: 3, CacheWrite30m: 6, Output: 4}},
 		{"WrittenWithSplit", `{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cache_write_tokens":6,"cache_write_tokens_details":{"ttl_12h_tokens":6}}}`, &task.Usage{Input: 3, CacheWrite12h: 6, Output: 4}},
 		{"SplitWithoutTotal", `{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cache_write_tokens_details":{"ttl_30m_tokens":1,"ttl_12h_tokens":2}}}`, &task.Usage{Input: 6, CacheWrite30m: 1, CacheWrite12h: 2, Output: 4}},
@@ -113,7 +123,16 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"choices":[{"message":{"content":[{"type":"text","text":"a"}],"tool_calls":[{"function":{"arguments":{}}}]}}]}`))
 	f.Add([]byte(`{"error":{"code":502,"message":"m"},"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":3}}`))
 	f.Add([]byte(`{"choices":[{"error":"x","message":null}]}`))
+	f.Add([]byte(`{"id":7,"choices":[],"timings":[1],"usage":{"cost":1e-6,"is_byok":true,"cost_details":{"upstream_inference_cost":"x"}}}`))
+	files, err := filepath.Glob("testdata/dialects/*.json")
+	require.NoError(f, err)
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(body)
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		fuzzDialects(t, body)
 		reply, fault := format{}.Decode(httpcall.Answer{Status: http.StatusOK, Body: body})
 		require.NotEmpty(t, reply.Stop)
 		if fault != nil {
@@ -128,6 +147,25 @@ func FuzzDecode(f *testing.F) {
 		}
 		require.True(t, utf8.ValidString(reply.Output))
 	})
+}
+
+// fuzzDialects: every dialect reads the same usage, and adds at most its id and its figure of the cost.
+func fuzzDialects(t *testing.T, body []byte) {
+	t.Helper()
+	answer := httpcall.Answer{
+		Status: http.StatusOK, Body: body, Header: http.Header{"X-Litellm-Response-Cost": {string(body[:min(len(body), 70)])}},
+	}
+	plain, _ := format{}.Decode(answer)
+	for _, name := range []string{dialectOpenRouter, dialectLiteLLM, dialectXAI} {
+		d, err := dialectOf(providers.Config{Dialect: name, BaseURL: "https://llm.example.com"})
+		require.NoError(t, err)
+		reply, _ := format{d}.Decode(answer)
+		if reply.ReportedCost != nil {
+			require.GreaterOrEqual(t, *reply.ReportedCost, task.Pico(0))
+		}
+		reply.ReportedCost, reply.RequestID = nil, ""
+		require.Equal(t, plain, reply)
+	}
 }
 
 func FuzzFault(f *testing.F) {

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -9,11 +10,14 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// Prepare encodes the call with its stable part first: tools, system and context, then the messages. Every error wraps
-// providers.ErrCall.
+// Prepare encodes the call with its stable part first: tools, system, context and examples, then the messages. Every error
+// wraps providers.ErrCall.
 func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err := call.Check(); err != nil {
 		return providers.Request{}, err
+	}
+	if !p.dialect.ownCache {
+		call.Cache, call.CacheKey = providers.CacheUnasked, ""
 	}
 	prefix, err := p.prefixes.Of(call, stable)
 	if err != nil {
@@ -38,12 +42,40 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	body = append(body, p.dialect.outputLimit...)
 	body = append(body, `":`...)
 	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
-	body = append(body, p.dialect.routing...)
-	if call.Cache == providers.CacheNone && p.dialect.ownCache { // the explicit mode without a mark writes nothing
-		body = append(body, `,"prompt_cache_options":{"mode":"explicit"}`...)
+	if p.dialect.routing != nil {
+		body = append(body, p.dialect.routing(&call)...)
 	}
-	body = append(body, '}')
-	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
+	body = AppendCacheOptions(body, call, providers.Cache30m)
+	if call.Effort != "" {
+		body = append(body, `,"reasoning_effort":`...)
+		body = httpcall.AppendString(body, call.Effort)
+	}
+	body = append(httpcall.AppendSettings(body, call), '}')
+	return p.address(&call, body)
+}
+
+// address says where the body goes and which labels go beside it.
+func (p *Provider) address(call *providers.Call, body []byte) (providers.Request, error) {
+	r := providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}
+	if p.dialect.labels != nil {
+		r.Header = p.dialect.labels(call)
+	}
+	if !p.dialect.deployments {
+		return r, nil
+	}
+	// only names that are one segment of a path as they stand: others would call something else, with the account's key
+	if strings.Trim(call.Model, ".") == "" || strings.ContainsFunc(call.Model, notInName) {
+		return providers.Request{}, fmt.Errorf(
+			"%w: a deployment's name takes letters, digits, '.', '_' and '-' only", providers.ErrCall,
+		)
+	}
+	r.Path = "/deployments/" + call.Model + path
+	return r, nil
+}
+
+func notInName(r rune) bool {
+	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	return !letter && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }
 
 func appendMessage(dst []byte, role, content string) []byte {
@@ -99,8 +131,23 @@ func stable(call providers.Call) ([]byte, error) {
 		dst = append(dst, `}}`...)
 	}
 	dst = append(dst, `,"messages":[`...)
-	if system := SystemText(call.System, call.Context); system != "" {
+	end := MarkOf(call, providers.Cache30m)
+	if end == EndSystem {
+		dst = AppendMarked(append(dst, `{"role":"system",`...), "text", SystemParts(call)...)
+		dst = append(dst, '}')
+	} else if system := SystemText(call.System, call.Context); system != "" {
 		dst = appendMessage(dst, "system", system)
+	}
+	for i, m := range call.Examples {
+		if dst[len(dst)-1] == '}' {
+			dst = append(dst, ',')
+		}
+		if end == EndExamples && i == len(call.Examples)-1 {
+			dst = AppendMarked(append(dst, `{"role":"assistant",`...), "text", m.Content)
+			dst = append(dst, '}')
+			continue
+		}
+		dst = appendMessage(dst, m.Role, m.Content)
 	}
 	return dst, nil
 }

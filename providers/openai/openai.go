@@ -1,12 +1,13 @@
 // Package openai speaks OpenAI's Chat Completions API and what others made of it: OpenRouter, LiteLLM, vLLM, Ollama and
-// many more take the same requests at another base URL. One POST is one attempt, without streaming, sampling
-// parameters or forced tools.
+// many more take the same requests at another base URL, in a dialect each. One POST is one attempt, without streaming or
+// forced tools.
 package openai
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
+	neturl "net/url"
 
 	"github.com/weirhq/weir/providers"
 	"github.com/weirhq/weir/providers/httpcall"
@@ -24,63 +25,60 @@ type Provider struct {
 	prefixes httpcall.Prefixes
 }
 
-// dialect is where requests to servers of this API differ.
-type dialect struct {
-	// outputLimit names the parameter of the output limit.
-	outputLimit string
-	// ownCache says that the server bills what it writes to its cache unasked, and takes a word against it.
-	ownCache bool
-	// routing is appended to every request; it is empty or begins with a comma.
-	routing string
-}
-
-// New checks the configuration. A base URL without a path gets /v1.
+// New checks the configuration. A base URL without a path gets the dialect's, which is /v1 for most.
 func New(cfg providers.Config) (providers.Provider, error) {
-	client, host, err := NewClient(cfg, path, format{})
+	d, err := dialectOf(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("configure openai: %w", err)
 	}
-	return &Provider{client: client, dialect: dialectOf(host)}, nil
+	method := path
+	if d.deployments {
+		method = "" // each request names its deployment first
+	}
+	client, err := newClient(cfg, d, method, format{d})
+	if err != nil {
+		return nil, fmt.Errorf("configure openai: %w", err)
+	}
+	return &Provider{client: client, dialect: d}, nil
 }
 
-// NewClient makes the client of one of OpenAI's formats, whose method is at path, and names the host that it calls. A
-// base URL without a path gets /v1.
-func NewClient(cfg providers.Config, path string, f httpcall.Format) (client *httpcall.Client, host string, err error) {
-	url, err := cfg.Endpoint(publicURL)
-	if err != nil {
-		return nil, "", err
+// NewClient makes the client of another one of OpenAI's formats, whose method is at path. A base URL without a path gets
+// /v1.
+func NewClient(cfg providers.Config, path string, f httpcall.Format) (*httpcall.Client, error) {
+	if cfg.Dialect != "" {
+		return nil, errors.New("only Chat Completions has dialects")
 	}
-	if url.Path == "" {
-		url.Path = "/v1"
+	d, err := dialectOf(providers.Config{Dialect: dialectOpenAI})
+	if err != nil {
+		return nil, err
+	}
+	return newClient(cfg, d, path, f)
+}
+
+func newClient(cfg providers.Config, d dialect, path string, f httpcall.Format) (*httpcall.Client, error) {
+	url, err := cfg.Endpoint(d.public)
+	if err != nil {
+		return nil, err
+	}
+	if url.Path == "" && cfg.BaseURL != "" {
+		url.Path = d.path
 	}
 	url.Path += path
-	client, err = httpcall.New(cfg, httpcall.Wire{
+	if d.deployments {
+		url.RawQuery = neturl.Values{"api-version": {cfg.APIVersion}}.Encode()
+	}
+	prefix := ""
+	if d.keyHeader == authorization {
+		prefix = bearer
+	}
+	return httpcall.New(cfg, httpcall.Wire{
 		Format:          f,
 		URL:             url,
-		KeyHeader:       "Authorization",
-		KeyPrefix:       "Bearer ",
-		RequestIDHeader: "X-Request-Id",
+		KeyHeader:       d.keyHeader,
+		KeyPrefix:       prefix,
+		Header:          d.header,
+		RequestIDHeader: d.requestID,
 	})
-	return client, url.Hostname(), err
-}
-
-// dialectOf knows the servers by name. OpenAI's reasoning models refuse max_tokens, while older compatible servers ignore
-// max_completion_tokens and would answer without a limit.
-func dialectOf(host string) dialect {
-	switch {
-	case within(host, "openai.com"):
-		return dialect{outputLimit: "max_completion_tokens", ownCache: true}
-	case within(host, "openai.azure.com"):
-		return dialect{outputLimit: "max_completion_tokens"}
-	case within(host, "openrouter.ai"):
-		// One attempt is one generation: without this a failed one is tried, and maybe billed, at another host first.
-		return dialect{outputLimit: "max_tokens", routing: `,"provider":{"allow_fallbacks":false}`}
-	}
-	return dialect{outputLimit: "max_tokens"}
-}
-
-func within(host, domain string) bool {
-	return host == domain || strings.HasSuffix(host, "."+domain)
 }
 
 // Do sends a prepared request once. Every error is a *providers.CallError.

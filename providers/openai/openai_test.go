@@ -133,7 +133,8 @@ func refusals() []providertest.Refusal {
 		{Name: "SpendLimit", Status: 429, Body: failed(`"project_spend_limit_exceeded"`, "m"), Class: task.FailQuota},
 		{Name: "SlowDown", Status: 429, Header: soon, Body: failed(`"slow_down"`, "m"), Class: task.FailSlowDown, RetryAfter: 20 * time.Second},
 		{Name: "SlowDown503", Status: 503, Body: failed("null", "Slow down."), Class: task.FailSlowDown},
-		{Name: "FlexCapacity", Status: 429, Body: failed(`"resource_unavailable"`, "m"), Class: task.FailOverloaded},
+		{Name: "FlexCapacity", Status: 429, Body: failed(`"resource_unavailable"`, "m"), Class: task.FailSlowDown},
+		{Name: "FlexCapacityInWords", Status: 429, Body: failed(`null`, "Resource unavailable"), Class: task.FailSlowDown},
 		{Name: "LargerThanWindow", Status: 429, Body: failed(`"rate_limit_exceeded"`, "Request too large for gpt-6 on tokens per min (TPM): Limit 30000, Requested 40000."), Class: task.FailTooLong},
 		{Name: "Overloaded", Status: 503, Body: failed(`"server_is_overloaded"`, "m"), Class: task.FailOverloaded},
 		{Name: "TooLong", Status: 400, Body: failed(`"context_length_exceeded"`, "m"), Class: task.FailTooLong},
@@ -175,19 +176,22 @@ func TestPrepare(t *testing.T) {
 	const messages = `"messages":[{"role":"system","content":"Sort.\n\nTeams \"A\"."},{"role":"user","content":"x"},` +
 		`{"role":"assistant","content":"y"},{"role":"user","content":"z"}],`
 	for _, tc := range []struct {
-		name string
-		url  string
-		want string
+		name    string
+		dialect string
+		url     string
+		want    string
 	}{
-		{"OpenAI", "", stable + messages + `"max_completion_tokens":5}`},
-		{"Azure", "https://mine.openai.azure.com/openai/v1", stable + messages + `"max_completion_tokens":5}`},
-		{"OpenRouter", "https://openrouter.ai/api/v1", stable + messages + `"max_tokens":5,"provider":{"allow_fallbacks":false}}`},
-		{"Compatible", "https://llm.example.com/v1", stable + messages + `"max_tokens":5}`},
-		{"Lookalike", "https://notopenai.com/v1", stable + messages + `"max_tokens":5}`},
+		{"OpenAI", "", "", stable + messages + `"max_completion_tokens":5}`},
+		{"Azure", "azure", "https://mine.openai.azure.com/openai/v1", stable + messages + `"max_completion_tokens":5}`},
+		{"OpenRouter", "openrouter", "", stable + messages + `"max_tokens":5,"provider":{"allow_fallbacks":false,"require_parameters":true}}`},
+		{"LiteLLM", "litellm", "https://llm.example.com", stable + messages + `"max_tokens":5,"num_retries":0,"disable_fallbacks":true,"cache":{"no-cache":true}}`},
+		{"Groq", "groq", "", stable + messages + `"max_completion_tokens":5}`},
+		{"Mistral", "mistral", "", stable + messages + `"max_tokens":5}`},
+		{"Compatible", "", "https://llm.example.com/v1", stable + messages + `"max_tokens":5}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			p, err := openai.New(providers.Config{BaseURL: tc.url})
+			p, err := openai.New(providers.Config{Dialect: tc.dialect, BaseURL: tc.url})
 			require.NoError(t, err)
 			request, err := p.Prepare(call)
 			require.NoError(t, err)
@@ -201,12 +205,12 @@ func TestPrepare_CacheNone(t *testing.T) {
 	call := providers.Call{
 		Model: "m", MaxOutputTokens: 1, Cache: providers.CacheNone, Messages: []task.Message{{Role: "user", Content: "x"}},
 	}
-	for url, want := range map[string]string{
-		"":                                     `"max_completion_tokens":1,"prompt_cache_options":{"mode":"explicit"}}`,
-		"https://mine.openai.azure.com/openai": `"max_completion_tokens":1}`,
-		"https://llm.example.com/v1":           `"max_tokens":1}`,
+	for dialect, want := range map[string]string{
+		"openai":     `"max_completion_tokens":1,"prompt_cache_options":{"mode":"explicit"}}`,
+		"azure":      `"max_completion_tokens":1}`,
+		"compatible": `"max_tokens":1}`,
 	} {
-		p, err := openai.New(providers.Config{BaseURL: url})
+		p, err := openai.New(providers.Config{Dialect: dialect, BaseURL: "https://llm.example.com/v1"})
 		require.NoError(t, err)
 		request, err := p.Prepare(call)
 		require.NoError(t, err)

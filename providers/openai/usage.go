@@ -15,7 +15,10 @@ type usage struct {
 	PromptDetails     promptDetails     `json:"prompt_tokens_details"`
 	CompletionDetails completionDetails `json:"completion_tokens_details"`
 	PromptCacheHit    *int64            `json:"prompt_cache_hit_tokens"` // DeepSeek's name of the cached tokens
-	ServerToolUse     serverToolUse     `json:"server_tool_use"`         // OpenRouter's
+	PromptCacheMiss   *int64            `json:"prompt_cache_miss_tokens"`
+	CacheReadInput    *int64            `json:"cache_read_input_tokens"` // Anthropic's, which Portkey and LiteLLM pass on
+	CacheWriteInput   *int64            `json:"cache_creation_input_tokens"`
+	ServerToolUse     serverToolUse     `json:"server_tool_use"` // OpenRouter's
 }
 
 type promptDetails struct {
@@ -55,15 +58,53 @@ func ReadUsage(raw json.RawMessage) *task.Usage {
 		OutputAudio: httpcall.Count(u.CompletionDetails.AudioTokens),
 		WebSearches: httpcall.Count(u.ServerToolUse.WebSearchRequests),
 	}
+	hitsOK, passedOK, writesOK := u.addHits(&out), u.takePassedOn(), u.addWrites(&out)
+	if !hitsOK || !passedOK || !writesOK || !u.addOutput(&out) {
+		return nil
+	}
+	u.addPassedOn(&out)
+	out.Input = *u.PromptTokens - out.Prompt() // what no detail names; negative when the details exceed the total
+	return httpcall.Metered(out)
+}
+
+// addHits takes DeepSeek's names of what was cached and what was not, which together are the prompt.
+func (u *usage) addHits(out *task.Usage) bool {
 	if u.PromptDetails.CachedTokens == nil {
 		out.CacheRead = httpcall.Count(u.PromptCacheHit)
 	}
-	writesOK, outputOK := u.addWrites(&out), u.addOutput(&out)
-	if !writesOK || !outputOK {
-		return nil
+	return u.PromptCacheHit == nil || u.PromptCacheMiss == nil || *u.PromptCacheHit+*u.PromptCacheMiss == *u.PromptTokens
+}
+
+// takePassedOn makes the prompt contain what Anthropic read from its cache and wrote to it. LiteLLM counts both in the
+// prompt, Portkey beside it; the total tells which. Without a total that does, the usage is not known.
+func (u *usage) takePassedOn() bool {
+	passed := httpcall.Count(u.CacheReadInput) + httpcall.Count(u.CacheWriteInput)
+	if passed == 0 {
+		return true
 	}
-	out.Input = *u.PromptTokens - out.Prompt() // what no detail names; negative when the details exceed the total
-	return httpcall.Metered(out)
+	if u.TotalTokens == nil || passed < 0 {
+		return false
+	}
+	switch *u.TotalTokens {
+	case *u.PromptTokens + *u.CompletionTokens:
+		return true
+	case *u.PromptTokens + *u.CompletionTokens + passed:
+		prompt := *u.PromptTokens + passed
+		u.PromptTokens = &prompt
+		return true
+	}
+	return false
+}
+
+// addPassedOn takes Anthropic's names where no detail says the same. Its writes live for five minutes unless they were
+// asked to live longer, which weir asks of no gateway.
+func (u *usage) addPassedOn(out *task.Usage) {
+	if u.PromptDetails.CachedTokens == nil && u.PromptCacheHit == nil {
+		out.CacheRead = httpcall.Count(u.CacheReadInput)
+	}
+	if u.CacheWriteInput != nil {
+		out.CacheWrite5m, out.CacheWrite30m = *u.CacheWriteInput, 0
+	}
 }
 
 // addWrites splits the tokens written to the cache by lifetime. Without a split they live for 30 minutes, the default.

@@ -24,6 +24,7 @@ type generateRequest struct {
 	Contents          []*genai.Content        `json:"contents,omitempty"`
 	Tools             []*genai.Tool           `json:"tools,omitempty"`
 	GenerationConfig  *genai.GenerationConfig `json:"generationConfig,omitempty"`
+	ServiceTier       genai.ServiceTier       `json:"serviceTier,omitempty"`
 }
 
 func readGenerated(t *testing.T, body []byte) reading {

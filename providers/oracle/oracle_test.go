@@ -128,8 +128,18 @@ func calls() map[string]providers.Call {
 		{MediaType: task.MediaPNG, Data: []byte("\x89PNG\r\n\x1a\n")}, {MediaType: task.MediaPDF, Data: []byte("%PDF-1.7")},
 	}
 	filesOnly.Attachments, filesOnly.Messages = attached.Attachments[1:], []task.Message{user("")}
+	shown, settings := schema, schema
+	shown.StableContext, shown.Cache, shown.CacheKey = 2, providers.Cache30m, "weir-key"
+	halfDay, hour := shown, shown
+	halfDay.Cache, halfDay.CacheKey = providers.Cache12h, ""
+	shown.Examples = []task.Message{user("In."), {Role: "assistant", Content: "Out."}, user("In again."), {Role: "assistant", Content: "Out again."}}
+	hour.Examples, hour.Cache = shown.Examples, providers.Cache1h
+	settings.Effort, settings.Temperature, settings.ServiceTier = "low", new(0.25), "flex"
+	budget := plain
+	budget.ThinkingTokens = 2048
 	return map[string]providers.Call{
 		"Attached": attached, "FilesOnly": filesOnly,
+		"Shown": shown, "ShownForAnHour": hour, "HalfADay": halfDay, "Settings": settings, "Budget": budget,
 		"Uncached": uncached,
 		"Plain":    plain, "Full": full, "Tools": tools, "Schema": schema, "Marked": marked, "MarkedTools": markedTools,
 	}

@@ -17,7 +17,7 @@ func (s Suite) testAnswers(t *testing.T) {
 		t.Run(a.Name, func(t *testing.T) {
 			t.Parallel()
 			srv := serve(t, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, a.Body) })
-			reply, failed := do(t, s.provider(t, s.config(srv.URL)))
+			reply, failed := s.do(t, s.provider(t, s.config(srv.URL)))
 			if a.Class == "" {
 				require.Nil(t, failed)
 			} else {

@@ -43,7 +43,7 @@ func (s Suite) testTimeouts(t *testing.T) {
 		t.Parallel()
 		srv := serve(t, silent)
 		p := s.provider(t, s.config(srv.URL))
-		c := call()
+		c := s.call()
 		c.Timeout = shortTime
 		_, err := p.Do(t.Context(), prepare(t, p, c))
 		require.Equal(t, task.FailTimeout, failure(t, err).Class)
@@ -120,7 +120,7 @@ func (s Suite) testNetwork(t *testing.T) {
 	t.Run("Refused", func(t *testing.T) { t.Parallel(); s.testRefused(t) })
 	t.Run("UnknownHost", func(t *testing.T) {
 		t.Parallel()
-		_, failed := do(t, s.provider(t, s.config("http://weir.invalid")))
+		_, failed := s.do(t, s.provider(t, s.config("http://weir.invalid")))
 		require.Equal(t, task.FailNotSent, failed.Class)
 	})
 	t.Run("UnknownCertificate", func(t *testing.T) {
@@ -129,13 +129,13 @@ func (s Suite) testNetwork(t *testing.T) {
 		srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 		srv.StartTLS()
 		t.Cleanup(srv.Close)
-		_, failed := do(t, s.provider(t, s.config(srv.URL)))
+		_, failed := s.do(t, s.provider(t, s.config(srv.URL)))
 		require.Equal(t, task.FailNotSent, failed.Class)
 	})
 	t.Run("NotTLS", func(t *testing.T) {
 		t.Parallel()
 		srv := serve(t, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, s.Good) })
-		_, failed := do(t, s.provider(t, s.config("https"+srv.URL[len("http"):])))
+		_, failed := s.do(t, s.provider(t, s.config("https"+srv.URL[len("http"):])))
 		require.Equal(t, task.FailNotSent, failed.Class)
 		require.Zero(t, srv.requests.Load())
 	})
@@ -147,7 +147,7 @@ func (s Suite) testRefused(t *testing.T) {
 	srv := serve(t, http.NotFound)
 	cfg := s.config(srv.URL)
 	srv.Close()
-	_, failed := do(t, s.provider(t, cfg))
+	_, failed := s.do(t, s.provider(t, cfg))
 	require.Equal(t, task.FailNotSent, failed.Class)
 	require.Zero(t, failed.Status)
 	require.Zero(t, srv.requests.Load())
@@ -166,9 +166,9 @@ func (s Suite) testUsedConnection(t *testing.T) {
 		reset(mustHijack(w))
 	})
 	p := s.provider(t, s.config(srv.URL))
-	_, failed := do(t, p)
+	_, failed := s.do(t, p)
 	require.Nil(t, failed)
-	_, failed = do(t, p)
+	_, failed = s.do(t, p)
 	require.Equal(t, task.FailLostNet, failed.Class)
 	require.EqualValues(t, 2, srv.requests.Load())
 }
@@ -181,7 +181,7 @@ func (s Suite) testCancelled(t *testing.T) {
 		p := s.provider(t, s.config(srv.URL))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := p.Do(ctx, prepare(t, p, call()))
+		_, err := p.Do(ctx, prepare(t, p, s.call()))
 		require.Equal(t, task.FailNotSent, failure(t, err).Class)
 		require.ErrorIs(t, err, context.Canceled)
 		require.Zero(t, srv.requests.Load())
@@ -194,7 +194,7 @@ func (s Suite) testCancelled(t *testing.T) {
 			<-r.Context().Done()
 		})
 		p := s.provider(t, s.config(srv.URL))
-		_, err := p.Do(ctx, prepare(t, p, call()))
+		_, err := p.Do(ctx, prepare(t, p, s.call()))
 		require.Equal(t, task.FailLostNet, failure(t, err).Class)
 		require.ErrorIs(t, err, context.Canceled)
 	})
@@ -215,14 +215,14 @@ func (s Suite) testNoConnection(t *testing.T) {
 	p := s.provider(t, cfg)
 	first := make(chan error, 1)
 	go func() {
-		r, err := p.Prepare(call())
+		r, err := p.Prepare(s.call())
 		if err == nil {
 			_, err = p.Do(context.WithoutCancel(t.Context()), r)
 		}
 		first <- err
 	}()
 	<-arrived
-	c := call()
+	c := s.call()
 	c.Timeout = shortTime
 	_, err := p.Do(t.Context(), prepare(t, p, c))
 	close(answer)

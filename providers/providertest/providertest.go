@@ -3,6 +3,7 @@
 package providertest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -37,6 +38,11 @@ type Suite struct {
 	// KeyHeader and KeyPrefix are where the key belongs.
 	KeyHeader string
 	KeyPrefix string
+	// KeyField is the field of the body that takes the key instead of a header.
+	KeyField string
+	// Translation says that the format translates one text, and takes nothing else that a call can have: the tests then
+	// send such a call, and expect every part of any other to be refused.
+	Translation bool
 	// SchemaLast says that the format has no place for the schema in front of the messages.
 	SchemaLast bool
 	// Good is a whole answer with Output as its text and Usage as its usage.
@@ -99,7 +105,8 @@ func serve(t *testing.T, handler http.HandlerFunc) *server {
 	s := &server{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
-		_, _ = io.Copy(io.Discard, r.Body)
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body)) // for handlers that look at it; the connection has it whole
 		handler(w, r)
 	}))
 	t.Cleanup(s.Close)
@@ -120,8 +127,16 @@ func (s Suite) provider(t *testing.T, cfg providers.Config) providers.Provider {
 	return p
 }
 
-// call is a call of every part.
-func call() providers.Call {
+// call is a call of every part that the format takes.
+func (s Suite) call() providers.Call {
+	if s.Translation {
+		return providers.Call{
+			AttemptID: uuid.MustParse("01900000-0000-7000-8000-000000000001"),
+			Model:     "model-1",
+			Messages:  []task.Message{{Role: "user", Content: "Number 7, café \u2028 \\ \x00 \U0001F4E6"}},
+			Translate: &providers.Translate{Source: "de", Target: "en"},
+		}
+	}
 	return providers.Call{
 		AttemptID: uuid.MustParse("01900000-0000-7000-8000-000000000001"),
 		Model:     "model-1",
@@ -150,9 +165,9 @@ func prepare(t *testing.T, p providers.Provider, c providers.Call) providers.Req
 }
 
 // do sends one call and checks what holds for every failure.
-func do(t *testing.T, p providers.Provider) (providers.Reply, *providers.CallError) {
+func (s Suite) do(t *testing.T, p providers.Provider) (providers.Reply, *providers.CallError) {
 	t.Helper()
-	reply, err := p.Do(t.Context(), prepare(t, p, call()))
+	reply, err := p.Do(t.Context(), prepare(t, p, s.call()))
 	return reply, failure(t, err)
 }
 
@@ -178,7 +193,7 @@ func failure(t *testing.T, err error) *providers.CallError {
 func (s Suite) requireFailure(t *testing.T, srv *server, cfg providers.Config, class task.FailureClass) providers.CallError {
 	t.Helper()
 	started := time.Now()
-	reply, failed := do(t, s.provider(t, cfg))
+	reply, failed := s.do(t, s.provider(t, cfg))
 	require.NotNil(t, failed, "no failure, but the output %q", reply.Output)
 	require.Less(t, time.Since(started), longTime, "another limit than the tested one ended the call")
 	require.Equal(t, class, failed.Class, failed.Message)
@@ -188,7 +203,7 @@ func (s Suite) requireFailure(t *testing.T, srv *server, cfg providers.Config, c
 
 func (s Suite) requireGood(t *testing.T, srv *server, cfg providers.Config) providers.Reply {
 	t.Helper()
-	reply, failed := do(t, s.provider(t, cfg))
+	reply, failed := s.do(t, s.provider(t, cfg))
 	require.Nil(t, failed)
 	require.Equal(t, s.Output, reply.Output)
 	require.Equal(t, &s.Usage, reply.Usage)

@@ -36,7 +36,7 @@ func (s Suite) testEgress(t *testing.T) {
 		} {
 			cfg := s.config("https://" + host)
 			cfg.AllowPrivate = false
-			_, failed := do(t, s.provider(t, cfg))
+			_, failed := s.do(t, s.provider(t, cfg))
 			require.Equal(t, task.FailNotSent, failed.Class, host)
 			require.Contains(t, failed.Message, "not public", host)
 		}
@@ -70,7 +70,8 @@ func (s Suite) testRequests(t *testing.T) {
 	t.Run("NoKeyNoHeader", func(t *testing.T) {
 		t.Parallel()
 		srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get(s.KeyHeader) != "" {
+			body, _ := io.ReadAll(r.Body)
+			if r.Header.Get(s.KeyHeader) != "" || s.KeyField != "" && bytes.Contains(body, []byte(s.KeyField)) {
 				w.WriteHeader(http.StatusTeapot)
 			}
 			writeJSON(w, http.StatusOK, s.Good)
@@ -93,6 +94,7 @@ func (s Suite) testRequests(t *testing.T) {
 			require.NotContains(t, printed, canary)
 		}
 	})
+	t.Run("ExtraHeaders", func(t *testing.T) { t.Parallel(); s.testExtraHeaders(t) })
 	t.Run("UnpreparedIsNotSent", func(t *testing.T) {
 		t.Parallel()
 		srv := serve(t, http.NotFound)
@@ -100,6 +102,45 @@ func (s Suite) testRequests(t *testing.T) {
 		require.Equal(t, task.FailInternal, failure(t, err).Class)
 		require.Zero(t, srv.requests.Load())
 	})
+}
+
+// testExtraHeaders has a server that repeats what it was sent, which is to appear nowhere: of two secrets of which one
+// begins the other, no rest stays either.
+func (s Suite) testExtraHeaders(t *testing.T) {
+	t.Helper()
+	const bare = canary + "-of-the-gateway"
+	const extra = "Bearer " + bare
+	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Gateway-Auth") != extra {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		writeJSON(w, http.StatusBadRequest, `{"error":{"message":"not `+extra+` but `+bare+` or `+canary+`"}}`)
+	})
+	cfg := s.config(srv.URL)
+	cfg.Headers = map[string]providers.Secret{"x-gateway-auth": providers.NewSecret(extra)}
+	p := s.provider(t, cfg)
+	_, failed := s.do(t, p)
+	require.Equal(t, http.StatusBadRequest, failed.Status)
+	require.NotContains(t, failed.Message, "gateway")
+	require.Contains(t, failed.Message, "[redacted]")
+	require.NotContains(t, fmt.Sprintf("%+v %#v", p, cfg), bare)
+
+	for name, headers := range map[string]map[string]providers.Secret{
+		"no valid name": {"a b": providers.NewSecret(bare)},
+		"weir's own":    {"content-length": providers.NewSecret(bare)},
+		"printable":     {"X-Gateway-Auth": providers.NewSecret(bare + "\r\nX: y")},
+		"needs a value": {"X-Gateway-Auth": {}},
+		"the key's":     {s.KeyHeader: providers.NewSecret(bare)},
+	} {
+		if _, keys := headers[""]; keys { // the key is in no header
+			continue
+		}
+		cfg.Headers = headers
+		_, err := s.New(cfg)
+		require.ErrorContains(t, err, name)
+		require.NotContains(t, err.Error(), bare)
+	}
 }
 
 func (s Suite) testSent(t *testing.T) {
@@ -119,18 +160,37 @@ func (s Suite) testSent(t *testing.T) {
 	cfg := s.config(srv.URL)
 	cfg.UserAgent = "weir/1.2.3"
 	p := s.provider(t, cfg)
-	request := prepare(t, p, call())
+	request := prepare(t, p, s.call())
 	_, err := p.Do(t.Context(), request)
 	require.NoError(t, err)
 	sent := <-got
 	require.Equal(t, http.MethodPost, sent.method)
-	require.Equal(t, request.Body, sent.body)
+	s.requireBody(t, request.Body, sent.body)
 	require.Equal(t, "application/json", sent.header.Get("Content-Type"))
 	require.Equal(t, "weir/1.2.3", sent.header.Get("User-Agent"))
-	require.Equal(t, call().AttemptID.String(), sent.header.Get(providers.AttemptHeader))
-	require.Equal(t, s.KeyPrefix+canary, sent.header.Get(s.KeyHeader))
+	require.Equal(t, s.call().AttemptID.String(), sent.header.Get(providers.AttemptHeader))
+	if s.KeyField == "" {
+		require.Equal(t, s.KeyPrefix+canary, sent.header.Get(s.KeyHeader))
+	} else {
+		require.NotContains(t, fmt.Sprint(sent.header), canary)
+	}
 	require.Empty(t, sent.header.Get("Idempotency-Key"))
 	require.Empty(t, sent.header.Get("Accept-Encoding"))
+}
+
+// requireBody expects the prepared bytes, with the key in its field where it belongs there.
+func (s Suite) requireBody(t *testing.T, prepared, sent []byte) {
+	t.Helper()
+	require.NotContains(t, string(prepared), canary)
+	if s.KeyField == "" {
+		require.Equal(t, prepared, sent)
+		return
+	}
+	var fields, want map[string]any
+	require.NoError(t, json.Unmarshal(sent, &fields))
+	require.NoError(t, json.Unmarshal(prepared, &want))
+	want[s.KeyField] = canary
+	require.Equal(t, want, fields)
 }
 
 func (s Suite) testPrepare(t *testing.T) {
@@ -138,14 +198,21 @@ func (s Suite) testPrepare(t *testing.T) {
 	p := s.provider(t, s.config("https://api.example.com"))
 	t.Run("SameCallSameBytes", func(t *testing.T) {
 		t.Parallel()
-		first := prepare(t, p, call())
+		first := prepare(t, p, s.call())
 		require.True(t, json.Valid(first.Body), string(first.Body))
-		require.Equal(t, first, prepare(t, p, call()), "from memory")
-		require.Equal(t, first, prepare(t, s.provider(t, s.config("https://api.example.com")), call()), "encoded anew")
-		require.Equal(t, call().Model, first.Model)
-		require.Equal(t, call().AttemptID, first.AttemptID)
+		require.Equal(t, first, prepare(t, p, s.call()), "from memory")
+		require.Equal(t, first, prepare(t, s.provider(t, s.config("https://api.example.com")), s.call()), "encoded anew")
+		require.Equal(t, s.call().Model, first.Model)
+		require.Equal(t, s.call().AttemptID, first.AttemptID)
 	})
+	if s.Translation {
+		t.Run("TextsAreNotMixedUp", func(t *testing.T) { t.Parallel(); s.testTexts(t, p) })
+		t.Run("CharactersAreCounted", func(t *testing.T) { t.Parallel(); s.testCharacters(t, p) })
+		t.Run("WhatIsNoTranslationIsRefused", func(t *testing.T) { t.Parallel(); s.testOnlyTranslations(t, p) })
+		return
+	}
 	t.Run("StablePartComesFirst", func(t *testing.T) { t.Parallel(); s.testPrefix(t, p) })
+	t.Run("ExamplesEndTheStablePart", func(t *testing.T) { t.Parallel(); s.testExamples(t, p) })
 	t.Run("StablePartIsNotMixedUp", func(t *testing.T) { t.Parallel(); s.testDistinct(t, p) })
 	t.Run("CallerMayReuseItsBytes", func(t *testing.T) {
 		t.Parallel()
@@ -153,7 +220,7 @@ func (s Suite) testPrepare(t *testing.T) {
 			func(c providers.Call) json.RawMessage { return c.Schema },
 			func(c providers.Call) json.RawMessage { return c.Tools[0].Parameters },
 		} {
-			c, p := call(), s.provider(t, s.config("https://api.example.com")) // one that remembers only this call
+			c, p := s.call(), s.provider(t, s.config("https://api.example.com")) // one that remembers only this call
 			before := prepare(t, p, c)
 			copied := bytes.Clone(before.Body)
 			part(c)[2] = 'T'
@@ -167,7 +234,7 @@ func (s Suite) testPrepare(t *testing.T) {
 
 func (s Suite) testPrefix(t *testing.T, p providers.Provider) {
 	t.Helper()
-	a, b := call(), call()
+	a, b := s.call(), s.call()
 	a.Messages = []task.Message{{Role: "user", Content: "@first"}}
 	b.Messages = []task.Message{{Role: "user", Content: "#second"}}
 	b.MaxOutputTokens = 4096
@@ -200,7 +267,7 @@ func files() []providers.Attachment {
 // testFiles: files are in the last message, whole, in their order and before its text, and change nothing before it.
 func (s Suite) testFiles(t *testing.T, p providers.Provider) {
 	t.Helper()
-	c := call()
+	c := s.call()
 	c.Messages[2].Content = "#third"
 	plain := prepare(t, p, c).Body
 	c.Attachments = files()
@@ -222,6 +289,44 @@ func (s Suite) testFiles(t *testing.T, p providers.Provider) {
 	require.NotContains(t, string(prepare(t, p, c).Body), `"text":""`, "no empty text beside the files")
 }
 
+// testExamples looks for them behind the context and before the first turn, however the prefix's end is marked.
+func (s Suite) testExamples(t *testing.T, p providers.Provider) {
+	t.Helper()
+	for _, cache := range []providers.Cache{
+		providers.CacheUnasked, providers.CacheNone, providers.Cache5m, providers.Cache30m, providers.Cache1h, providers.Cache12h,
+	} {
+		a := withExamples(s.call())
+		a.Cache, a.CacheKey = cache, "key"
+		b := a
+		a.Messages = []task.Message{{Role: "user", Content: "@first"}}
+		b.Messages = []task.Message{{Role: "user", Content: "#second"}, {Role: "assistant", Content: "x"}, a.Messages[0]}
+		b.MaxOutputTokens = 4096
+		bodyA, bodyB := prepare(t, p, a).Body, prepare(t, p, b).Body
+		require.True(t, json.Valid(bodyA), string(bodyA))
+		prefix, _, found := bytes.Cut(bodyA, []byte("@first"))
+		require.True(t, found)
+		require.True(t, bytes.HasPrefix(bodyB, prefix), "%s\n%s", bodyA, bodyB)
+		at := 0
+		for _, part := range []string{a.Tools[0].Name, a.System, a.Context[0], "The first example", "shipping!", "The second", "billing!"} {
+			i := bytes.Index(prefix[at:], []byte(part))
+			require.GreaterOrEqual(t, i, 0, "%q is missing or out of order in %s", part, prefix)
+			at += i + len(part)
+		}
+	}
+}
+
+// withExamples makes all of a call's context the feature's and adds two examples.
+func withExamples(c providers.Call) providers.Call {
+	c.StableContext = len(c.Context)
+	c.Examples = []task.Message{
+		{Role: "user", Content: "The first example"},
+		{Role: "assistant", Content: "shipping!"},
+		{Role: "user", Content: "The second"},
+		{Role: "assistant", Content: "billing!"},
+	}
+	return c
+}
+
 func (s Suite) testDistinct(t *testing.T, p providers.Provider) {
 	t.Helper()
 	seen := map[string]int{}
@@ -241,10 +346,18 @@ func (s Suite) testDistinct(t *testing.T, p providers.Provider) {
 		func(c *providers.Call) { c.Attachments = files() },
 		func(c *providers.Call) { c.Attachments = files()[1:] },
 		func(c *providers.Call) { c.Attachments, c.Messages[2].Content = files(), "" },
+		func(c *providers.Call) { *c = withExamples(*c) },
+		func(c *providers.Call) { *c = withExamples(*c); c.Examples = c.Examples[:2] },
+		func(c *providers.Call) { *c = withExamples(*c); c.Examples[1].Content = "other" },
+		func(c *providers.Call) { c.Effort = "low" },
+		func(c *providers.Call) { c.Effort = "high" },
+		func(c *providers.Call) { c.Temperature = new(0.0) },
+		func(c *providers.Call) { c.Temperature = new(0.25) },
+		func(c *providers.Call) { c.ServiceTier = "flex" },
 	}
 	for range 2 { // encoded, then from memory
 		for i, change := range changes {
-			c := call()
+			c := s.call()
 			change(&c)
 			request := prepare(t, p, c)
 			sent := request.Path + string(request.Body) // where the URL names the model, the body does not
@@ -273,8 +386,12 @@ func (s Suite) testMistakes(t *testing.T, p providers.Provider) {
 		func(c *providers.Call) { c.Tools[0].Parameters = []byte(`{"type":`) },
 		func(c *providers.Call) { c.Schema = []byte(`[]`) },
 		func(c *providers.Call) { c.Schema = []byte(`{}}`) },
+		func(c *providers.Call) { c.Cache = "2h" },
+		func(c *providers.Call) { *c = withExamples(*c); c.StableContext = 1 },
+		func(c *providers.Call) { *c = withExamples(*c); c.Examples = c.Examples[:1] },
+		func(c *providers.Call) { *c = withExamples(*c); c.Examples[0].Role = "assistant" },
 	} {
-		c := call()
+		c := s.call()
 		change(&c)
 		_, err := p.Prepare(c)
 		require.ErrorIs(t, err, providers.ErrCall)

@@ -9,8 +9,8 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// Prepare encodes the call with its stable part first: tools, schema and instructions, then the input. Every error wraps
-// providers.ErrCall.
+// Prepare encodes the call with its stable part first: tools, schema, instructions and examples, then the task's own input.
+// Every error wraps providers.ErrCall.
 func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err := call.Check(); err != nil {
 		return providers.Request{}, err
@@ -25,26 +25,38 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	}
 	body := append(make([]byte, 0, size), prefix...)
 	for i, m := range call.Messages {
-		if i > 0 {
+		if i > 0 || body[len(body)-1] == '}' { // after the stable items
 			body = append(body, ',')
 		}
-		body = append(body, `{"type":"message","role":`...)
-		body = httpcall.AppendString(body, m.Role)
-		body = append(body, `,"content":`...)
-		if i == len(call.Messages)-1 && len(call.Attachments) > 0 {
-			body = appendFiles(body, m.Content, call.Attachments)
-		} else {
-			body = httpcall.AppendString(body, m.Content)
+		var files []providers.Attachment
+		if i == len(call.Messages)-1 {
+			files = call.Attachments
 		}
-		body = append(body, '}')
+		body = appendMessage(body, m, files)
 	}
 	body = append(body, `],"max_output_tokens":`...)
 	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
-	body = append(body, '}')
+	if call.Effort != "" {
+		body = append(body, `,"reasoning":{"effort":`...)
+		body = append(httpcall.AppendString(body, call.Effort), '}')
+	}
+	body = append(httpcall.AppendSettings(body, call), '}')
 	return providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}, nil
 }
 
-// appendFiles writes the content of a message with files before its text.
+// appendMessage writes a message, with files before its text.
+func appendMessage(dst []byte, m task.Message, files []providers.Attachment) []byte {
+	dst = append(dst, `{"type":"message","role":`...)
+	dst = httpcall.AppendString(dst, m.Role)
+	dst = append(dst, `,"content":`...)
+	if len(files) > 0 {
+		dst = appendFiles(dst, m.Content, files)
+	} else {
+		dst = httpcall.AppendString(dst, m.Content)
+	}
+	return append(dst, '}')
+}
+
 func appendFiles(dst []byte, text string, files []providers.Attachment) []byte {
 	dst = append(dst, '[')
 	for i, file := range files {
@@ -69,15 +81,12 @@ func appendFiles(dst []byte, text string, files []providers.Attachment) []byte {
 	return append(dst, ']')
 }
 
-// stable is the body up to the first item of the input. The provider stores nothing, and writes nothing to its cache
-// where the call says so: the explicit mode without a mark does not.
+// stable is the body up to the first item of the task's own. The provider stores nothing but what its cache is to keep.
 func stable(call providers.Call) ([]byte, error) {
 	dst := append([]byte(nil), `{"model":`...)
 	dst = httpcall.AppendString(dst, call.Model)
 	dst = append(dst, `,"store":false`...)
-	if call.Cache == providers.CacheNone {
-		dst = append(dst, `,"prompt_cache_options":{"mode":"explicit"}`...)
-	}
+	dst = openai.AppendCacheOptions(dst, call, providers.Cache30m, providers.Cache12h)
 	dst, err := httpcall.AppendTools(dst, call.Tools, appendTool)
 	if err != nil {
 		return nil, err
@@ -91,11 +100,36 @@ func stable(call providers.Call) ([]byte, error) {
 		}
 		dst = append(dst, `}}`...)
 	}
-	if system := openai.SystemText(call.System, call.Context); system != "" {
+	return appendStableInput(dst, call), nil
+}
+
+// appendStableInput writes the system prompt and the examples. Instructions cannot be marked, a system message can. Of the
+// examples the last user's turn is marked: an assistant's turn takes no mark here, so its answer is sent uncached.
+func appendStableInput(dst []byte, call providers.Call) []byte {
+	end := openai.MarkOf(call, providers.Cache30m, providers.Cache12h)
+	system := openai.SystemText(call.System, call.Context)
+	if end != openai.EndSystem && system != "" {
 		dst = append(dst, `,"instructions":`...)
 		dst = httpcall.AppendString(dst, system)
 	}
-	return append(dst, `,"input":[`...), nil
+	dst = append(dst, `,"input":[`...)
+	if end == openai.EndSystem {
+		dst = append(dst, `{"type":"message","role":"system",`...)
+		dst = openai.AppendMarked(dst, "input_text", openai.SystemParts(call)...)
+		dst = append(dst, '}')
+	}
+	for i, m := range call.Examples {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if end == openai.EndExamples && i == len(call.Examples)-2 {
+			dst = append(dst, `{"type":"message","role":"user",`...)
+			dst = append(openai.AppendMarked(dst, "input_text", m.Content), '}')
+			continue
+		}
+		dst = appendMessage(dst, m, nil)
+	}
+	return dst
 }
 
 // appendTool says that the parameters are not strict: the API takes them for strict unasked, and refuses most then.

@@ -19,7 +19,7 @@ type Provider struct {
 
 // New checks the configuration. A base URL without a path gets /v1.
 func New(cfg providers.Config) (providers.Provider, error) {
-	client, _, err := openai.NewClient(cfg, "/responses", format{})
+	client, err := openai.NewClient(cfg, "/responses", format{})
 	if err != nil {
 		return nil, fmt.Errorf("configure responses: %w", err)
 	}

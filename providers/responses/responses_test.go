@@ -64,7 +64,7 @@ func TestConformance(t *testing.T) {
 		Refusals: []providertest.Refusal{
 			{Name: "RateLimit", Status: 429, Header: map[string]string{"Retry-After": "20"}, Body: failed(`"rate_limit_exceeded"`, "Rate limit reached."), Class: task.FailRateLimited, RetryAfter: 20 * time.Second, Message: "Rate limit"},
 			{Name: "NoQuota", Status: 429, Body: failed(`"insufficient_quota"`, "m"), Class: task.FailQuota},
-			{Name: "FlexCapacity", Status: 429, Body: failed(`"resource_unavailable"`, "m"), Class: task.FailOverloaded},
+			{Name: "FlexCapacity", Status: 429, Body: failed(`"resource_unavailable"`, "m"), Class: task.FailSlowDown},
 			{Name: "TooLong", Status: 400, Body: failed(`"context_length_exceeded"`, "m"), Class: task.FailTooLong},
 			{Name: "BadRequest", Status: 400, Body: failed("null", "m"), Class: task.FailBadRequest},
 			{Name: "Auth", Status: 401, Body: failed(`"invalid_api_key"`, "m"), Class: task.FailAuth},

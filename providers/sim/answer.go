@@ -75,10 +75,36 @@ func (p *player) play(q *question, m *model, d *dice.Dice) answer {
 	if d.Hits(m.Truncate) {
 		a = truncated(a)
 	}
-	if d.Hits(m.Reasoning) {
-		a.reasoning = reasoningStep * min(1+d.Below(8), max(1, q.maxTokens/2/reasoningStep))
+	if d.Hits(q.thinks(m.Reasoning)) {
+		a.reasoning = q.thought(reasoningStep * min(1+d.Below(8), max(1, q.maxTokens/2/reasoningStep)))
 	}
 	return p.limit(a, q.maxTokens)
+}
+
+// thinks is the share of answers that are preceded by reasoning, as the question wants it: all with a budget, none at all
+// without effort.
+func (q *question) thinks(usual int) int {
+	switch {
+	case q.effort == "none":
+		return 0
+	case q.thinking > 0:
+		return wholeShare
+	}
+	return usual
+}
+
+// thought is how long the model thinks, as the question wants it: half or twice as long as usual, and within its budget.
+func (q *question) thought(usual int) int {
+	switch strings.ToLower(q.effort) {
+	case "minimal", "low":
+		usual = max(1, usual/2)
+	case "high", "xhigh", "max":
+		usual *= 2
+	}
+	if q.thinking > 0 {
+		usual = min(usual, q.thinking)
+	}
+	return usual
 }
 
 // reasoningStep is the grid on which reasoning is billed.

@@ -17,6 +17,7 @@ const (
 	ttlShort       = 5 * time.Minute
 	ttlLong        = time.Hour
 	maxBreakpoints = 4
+	leastThinking  = 1024
 )
 
 func (messages) name() string { return "anthropic" }
@@ -67,7 +68,11 @@ func (r *messagesReader) field(name []byte) error {
 	case "tool_choice":
 		return r.choice()
 	case "output_config":
-		return r.find("format", func() error { return r.find("schema", r.outputSchema) })
+		return r.object(r.outputSetting)
+	case "thinking":
+		return r.find("budget_tokens", func() error { return r.numberInto(&r.thinking) })
+	case "service_tier":
+		return r.textInto(&r.tier)
 	case "metadata":
 		return r.metadata(&r.scanner)
 	case "cache_control":
@@ -92,6 +97,17 @@ func (s *scanner) find(member string, read func() error) error {
 		}
 		return s.skip()
 	})
+}
+
+func (r *messagesReader) outputSetting(name []byte) error {
+	switch string(name) {
+	case "format":
+		return r.find("schema", r.outputSchema)
+	case "effort":
+		return r.textInto(&r.effort)
+	default:
+		return r.skip()
+	}
 }
 
 func (r *messagesReader) outputSchema() error {
@@ -252,6 +268,8 @@ func (r *messagesReader) check() *problem {
 		return invalidf("messages: at least one message is required")
 	case r.messages[0].role != roleUser:
 		return invalidf("messages: the first message must have the role user")
+	case r.thinking > 0 && (r.thinking < leastThinking || r.thinking >= r.maxTokens):
+		return invalidf("thinking.budget_tokens: must be at least %d and less than max_tokens", leastThinking)
 	case marked > maxBreakpoints:
 		return invalidf("cache_control: at most %d blocks may have it, found %d", maxBreakpoints, marked)
 	}

@@ -15,8 +15,9 @@ const (
 	lookback = 20
 	// step is the grid of the automatic cache, in tokens.
 	step = 128
-	// ttlAuto is the lifetime in the automatic cache.
-	ttlAuto = 30 * time.Minute
+	// ttlAuto is the lifetime in OpenAI's cache and in the implicit ones, ttlHalfDay the other one that OpenAI has.
+	ttlAuto    = 30 * time.Minute
+	ttlHalfDay = 12 * time.Hour
 	// maxCached bounds the number of prefixes that are kept.
 	maxCached = 1 << 18
 )
@@ -92,7 +93,10 @@ const overhead = 3
 // meter bills a prompt as its provider does.
 func (s *Server) meter(q *question, m *model, w wire, now time.Time) metered {
 	if _, ok := w.(messages); ok {
-		return s.meterMarked(q, m, now)
+		return s.meterMarked(q, m, now, lookback)
+	}
+	if q.explicit {
+		return s.meterExplicit(q, m, now)
 	}
 	out, grid := s.meterAutomatic(q, m, w, now)
 	if _, ok := w.(generate); ok {
@@ -125,11 +129,31 @@ func (s *Server) splitImages(q *question, w wire, out *metered, read int) {
 	out.usage.Input -= out.usage.InputImage
 }
 
-// meterMarked caches the prefixes that end with a marked block.
-func (s *Server) meterMarked(q *question, m *model, now time.Time) metered {
+// meterExplicit caches the prefixes that end with a breakpoint, and nothing else, as OpenAI's explicit mode does. Older
+// models write for nothing.
+func (s *Server) meterExplicit(q *question, m *model, now time.Time) metered {
+	out := s.meterMarked(q, m, now, 1)
+	out.usage.Input += overhead // that of the answer's first words
+	if !m.CacheWrites {
+		out.usage.Input += out.usage.CacheWrite30m + out.usage.CacheWrite12h
+		out.usage.CacheWrite30m, out.usage.CacheWrite12h = 0, 0
+	}
+	return out
+}
+
+// seedOf is the part of the cache that a prompt belongs to.
+func (m *model) seedOf(q *question) uint64 {
+	if q.cacheKey == "" {
+		return m.cacheSeed
+	}
+	return dice.Hash(m.cacheSeed, q.cacheKey)
+}
+
+// meterMarked caches the prefixes that end with a marked block. What is read may end so many blocks before one.
+func (s *Server) meterMarked(q *question, m *model, now time.Time, lookback int) metered {
 	prefixes := make([]prefix, len(q.blocks))
 	total, marked := 0, false
-	key := m.cacheSeed
+	key := m.seedOf(q)
 	for i, b := range q.blocks {
 		total += s.size(b, messages{}) + overhead
 		marked = marked || b.ttl > 0
@@ -145,13 +169,13 @@ func (s *Server) meterMarked(q *question, m *model, now time.Time) metered {
 		}
 		prefixes[i].key = key
 	}
-	return s.markedUsage(q, m, prefixes, now)
+	return s.markedUsage(q, m, prefixes, now, lookback)
 }
 
 // markedUsage splits a prompt at its marks: what is read, what each lifetime writes, and the rest.
-func (s *Server) markedUsage(q *question, m *model, prefixes []prefix, now time.Time) metered {
+func (s *Server) markedUsage(q *question, m *model, prefixes []prefix, now time.Time, lookback int) metered {
 	out := metered{}
-	read := s.longestRead(q, m, prefixes, now)
+	read := s.longestRead(q, m, prefixes, now, lookback)
 	out.usage.CacheRead = int64(read)
 	done := read
 	for i, b := range q.blocks {
@@ -163,19 +187,30 @@ func (s *Server) markedUsage(q *question, m *model, prefixes []prefix, now time.
 		if p.tokens <= done {
 			continue
 		}
-		if b.ttl == ttlLong {
-			out.usage.CacheWrite1h += int64(p.tokens - done)
-		} else {
-			out.usage.CacheWrite5m += int64(p.tokens - done)
-		}
+		addWrite(&out.usage, b.ttl, int64(p.tokens-done))
 		done = p.tokens
 	}
 	out.usage.Input = int64(prefixes[len(prefixes)-1].tokens - done)
 	return out
 }
 
+// addWrite books what is written by its lifetime.
+func addWrite(u *task.Usage, ttl time.Duration, tokens int64) {
+	class := &u.CacheWrite5m
+	if ttl == ttlAuto {
+		class = &u.CacheWrite30m
+	}
+	if ttl == ttlLong {
+		class = &u.CacheWrite1h
+	}
+	if ttl == ttlHalfDay {
+		class = &u.CacheWrite12h
+	}
+	*class += tokens
+}
+
 // longestRead is the size of the longest prefix at hand that ends at a mark or a few blocks before one.
-func (s *Server) longestRead(q *question, m *model, prefixes []prefix, now time.Time) int {
+func (s *Server) longestRead(q *question, m *model, prefixes []prefix, now time.Time, lookback int) int {
 	for i, b := range slices.Backward(q.blocks) {
 		if b.ttl == 0 {
 			continue
@@ -191,14 +226,15 @@ func (s *Server) longestRead(q *question, m *model, prefixes []prefix, now time.
 	return 0
 }
 
-// meterAutomatic caches every prefix of 1,024 tokens and more on a grid of 128. It says how many tokens were read.
+// meterAutomatic caches every prefix of 1,024 tokens and more on a grid of 128. Breakpoints add nothing to that here. It
+// says how many tokens were read.
 func (s *Server) meterAutomatic(q *question, m *model, w wire, now time.Time) (out metered, read int) {
 	total := overhead // that of the answer's first words
 	for _, b := range q.blocks {
 		total += s.size(b, w) + overhead
 	}
 	out = metered{usage: task.Usage{Input: int64(total)}}
-	if q.uncached || total < m.MinCache {
+	if total < m.MinCache {
 		return out, 0
 	}
 	grid := s.grid(q, m, w)
@@ -216,7 +252,7 @@ func (s *Server) meterAutomatic(q *question, m *model, w wire, now time.Time) (o
 	}
 	if n := len(out.keep); n > 0 && m.CacheWrites {
 		written := int64(out.keep[n-1].tokens - read)
-		out.usage.CacheWrite30m = written
+		addWrite(&out.usage, orDefault(q.cacheTTL, ttlAuto), written)
 		out.usage.Input -= written
 	}
 	return out, read
@@ -225,7 +261,7 @@ func (s *Server) meterAutomatic(q *question, m *model, w wire, now time.Time) (o
 // grid are the prefixes of a prompt that the automatic cache may keep.
 func (s *Server) grid(q *question, m *model, w wire) []prefix {
 	var grid []prefix
-	key, tokens := m.cacheSeed, 0
+	key, tokens := m.seedOf(q), 0
 	pending := make([]byte, 0, step*bytesPerToken)
 	add := func(unit uint32) {
 		pending = binary.LittleEndian.AppendUint32(pending, unit)
@@ -235,7 +271,7 @@ func (s *Server) grid(q *question, m *model, w wire) []prefix {
 		key = dice.Hash(key, pending)
 		pending = pending[:0]
 		if tokens >= m.MinCache {
-			grid = append(grid, prefix{key: key, tokens: tokens, ttl: s.lifetime(ttlAuto)})
+			grid = append(grid, prefix{key: key, tokens: tokens, ttl: s.lifetime(orDefault(q.cacheTTL, ttlAuto))})
 		}
 	}
 	for _, b := range q.blocks {

@@ -70,7 +70,7 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 	}
 	_, err := buf.ReadFrom(io.LimitReader(c.r.Body, maxBody+1))
 	c.body = buf.Bytes()
-	c.entry = Entry{At: c.server.config.Now(), API: c.wire.name()}
+	c.entry = Entry{At: c.server.config.Now(), API: c.wire.name(), Labels: c.labelsOf()}
 	switch {
 	case err != nil:
 		return invalidf("the request body cannot be read")
@@ -89,7 +89,7 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 // admit refuses what the account or the model does not allow.
 func (c *call) admit() *problem {
 	key := c.server.config.Key
-	if key != "" && !carries(c.r.Header, key) {
+	if key != "" && c.q.key != key && !carries(c.r.Header, key) {
 		return &problem{kind: unauthorized, message: "The API key is not valid"}
 	}
 	c.model = c.server.modelOf(c.q.model)
@@ -101,8 +101,9 @@ func (c *call) admit() *problem {
 
 // carries says that a request has the key where one of the APIs looks for it.
 func carries(h http.Header, key string) bool {
-	return h.Get("X-Api-Key") == key || h.Get("X-Goog-Api-Key") == key ||
-		strings.TrimPrefix(h.Get("Authorization"), "Bearer ") == key
+	return h.Get("X-Api-Key") == key || h.Get("X-Goog-Api-Key") == key || h.Get("Api-Key") == key ||
+		strings.TrimPrefix(h.Get("Authorization"), "Bearer ") == key ||
+		strings.TrimPrefix(h.Get("Authorization"), "DeepL-Auth-Key ") == key
 }
 
 func (c *call) allowed() *problem {
@@ -112,6 +113,10 @@ func (c *call) allowed() *problem {
 		return invalidf("stream: the simulator does not stream")
 	case m.Strict && q.sampled:
 		return invalidf("temperature, top_p and top_k are not supported by %s", m.id)
+	case m.Strict && q.thinking > 0:
+		return invalidf("thinking: %s takes no budget", m.id)
+	case m.AlwaysThinks && q.effort == "none":
+		return invalidf("reasoning effort: none is not supported by %s", m.id)
 	case m.Strict && q.forced:
 		return invalidf("tool_choice: %s does not support forced tool use", m.id)
 	case m.Strict && q.prefilled:
@@ -169,6 +174,12 @@ func (c *call) work(ctx context.Context, fault Fault) {
 		c.refuse(problem, OutcomeRefused)
 		return
 	}
+	if fault == FaultStandard {
+		done.reply.tier = ""
+	}
+	if c.wire.name() == (completions{}).name() {
+		c.entry.Tier = tierOf(done.reply.tier)
+	}
 	c.entry.Usage, c.entry.Played = done.reply.usage, done.reply.answer.played
 	c.entry.Began, c.entry.Outcome = c.entry.At, OutcomePending
 	c.server.ledger.begin(&c.entry)
@@ -178,7 +189,13 @@ func (c *call) work(ctx context.Context, fault Fault) {
 		return
 	}
 	c.server.cache.keep(done.keep, c.server.config.Now())
-	done.reply.unmetered = fault == FaultNoUsage
+	done.reply.unmetered = fault == FaultNoUsage || c.q.uncounted
+	if bill := c.server.config.Bill; bill != nil {
+		if cost, ok := bill(c.q.model, done.reply.usage, c.entry.Began); ok {
+			done.reply.cost = &cost
+		}
+	}
+	c.announce(&done.reply)
 	c.deliver(ctx, fault, c.wire.reply(&done.reply))
 }
 
@@ -192,6 +209,9 @@ type thought struct {
 func (c *call) think() (thought, time.Duration, *problem) {
 	if c.server.config.Recordings.has(c.q.model) {
 		return c.recall()
+	}
+	if c.q.translation != nil {
+		return c.translate()
 	}
 	s := c.server
 	bill := s.meter(c.q, c.model, c.wire, c.entry.At)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/weirhq/weir/task"
 )
 
 // Config is one simulated provider. The zero Config plays the models of Profiles with exact token counts.
@@ -39,6 +41,11 @@ type Config struct {
 	LedgerEntries int
 	// Recordings are answers of real models that are replayed. A model that they name answers nothing else.
 	Recordings *Recordings
+	// Dialect is what kind of server speaks Chat Completions. Default: OpenAI's own.
+	Dialect Dialect
+	// Bill is what the provider says that a call cost, in the dialects that say so; false means that it does not know.
+	// Default: it never says.
+	Bill func(model string, usage task.Usage, at time.Time) (task.Pico, bool)
 	// Key is the API key that requests must carry. Default: none is asked for.
 	Key string
 	// Now is the clock. Default time.Now.
@@ -68,6 +75,9 @@ func (c Config) withDefaults() Config {
 // check reports every mistake at once.
 func (c Config) check() error {
 	var mistakes []error
+	if !c.Dialect.known() {
+		mistakes = append(mistakes, fmt.Errorf("dialect %q is unknown", c.Dialect))
+	}
 	if c.Tokens != "" && c.Tokens != TokensExact && c.Tokens != TokensBytes {
 		mistakes = append(mistakes, fmt.Errorf("tokens are counted %q, want exact or bytes", c.Tokens))
 	}

@@ -23,20 +23,22 @@ const (
 	FaultRateLimit    Fault = "429" // with Retry-After: 1, or a RetryInfo of 1s
 	FaultQuota        Fault = "quota"
 	FaultUnauthorized Fault = "401"
-	FaultHTML         Fault = "html" // a page of a proxy on the way, with status 200
+	FaultHTML         Fault = "html"    // a page of a proxy on the way, with status 200
+	FaultNoRoom       Fault = "no_room" // there is no capacity for the tier that was asked for, as flex processing says it
 
 	FaultTimeout   Fault = "timeout"   // no answer, ever
 	FaultReset     Fault = "reset"     // the connection breaks before the answer
 	FaultTruncated Fault = "truncated" // the connection ends in the middle of the answer
 	FaultDrip      Fault = "drip"      // the answer comes a byte at a time
 	FaultNoUsage   Fault = "no_usage"  // the answer does not say what it used
+	FaultStandard  Fault = "standard"  // the answer is served, and billed, in the standard tier, whichever was asked for
 )
 
 // faults are all faults in the order in which chance looks at them.
 func faults() []Fault {
 	return []Fault{
 		FaultServer, FaultUnavailable, FaultOverloaded, FaultRateLimit, FaultQuota, FaultUnauthorized, FaultHTML,
-		FaultTimeout, FaultReset, FaultTruncated, FaultDrip, FaultNoUsage,
+		FaultNoRoom, FaultTimeout, FaultReset, FaultTruncated, FaultDrip, FaultNoUsage, FaultStandard,
 	}
 }
 
@@ -57,7 +59,9 @@ func (f Fault) problem() *problem {
 		return &problem{kind: quotaSpent, message: "You exceeded your current quota: the monthly cap is spent"}
 	case FaultUnauthorized:
 		return &problem{kind: unauthorized, message: "The API key is not valid"}
-	case FaultHTML, FaultTimeout, FaultReset, FaultTruncated, FaultDrip, FaultNoUsage:
+	case FaultNoRoom:
+		return &problem{kind: noRoom, message: "Resource unavailable: try again later, or in the default tier"}
+	case FaultHTML, FaultTimeout, FaultReset, FaultTruncated, FaultDrip, FaultNoUsage, FaultStandard:
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ func TestFaults(t *testing.T) {
 		{fault: sim.FaultQuota, anthropic: task.FailQuota, openai: task.FailQuota, gemini: task.FailQuota},
 		{fault: sim.FaultUnauthorized, anthropic: task.FailAuth, openai: task.FailAuth, gemini: task.FailAuth},
 		{fault: sim.FaultHTML, anthropic: task.FailMalformed, openai: task.FailMalformed, gemini: task.FailMalformed},
+		{fault: sim.FaultNoRoom, anthropic: task.FailOverloaded, openai: task.FailSlowDown, gemini: task.FailOverloaded},
 		{fault: sim.FaultTimeout, anthropic: task.FailTimeout, openai: task.FailTimeout, gemini: task.FailTimeout, billed: true},
 		{fault: sim.FaultReset, anthropic: task.FailLostNet, openai: task.FailLostNet, gemini: task.FailLostNet, billed: true},
 		{fault: sim.FaultTruncated, anthropic: task.FailLostNet, openai: task.FailLostNet, gemini: task.FailLostNet, billed: true},

@@ -133,8 +133,21 @@ func (r *generateReader) setting(name []byte) error {
 		raw, err := r.value()
 		r.addSchema(raw)
 		return err
+	case "thinkingConfig":
+		return r.object(r.thought)
 	case "temperature", "topP", "topK":
 		return r.presentInto(&r.sampled)
+	default:
+		return r.skip()
+	}
+}
+
+func (r *generateReader) thought(name []byte) error {
+	switch string(name) {
+	case "thinkingLevel":
+		return r.textInto(&r.effort)
+	case "thinkingBudget":
+		return r.numberInto(&r.thinking)
 	default:
 		return r.skip()
 	}
@@ -305,7 +318,7 @@ func geminiWords(p *problem) string {
 		return "The input token count exceeds the maximum number of tokens allowed: " + p.message
 	case tooLarge:
 		return "Request payload size exceeds the limit: " + strconv.Itoa(maxBody) + " bytes."
-	case invalid, unauthorized, unknownModel, rateLimited, quotaSpent, serverError, unavailable, overloaded:
+	case invalid, unauthorized, unknownModel, rateLimited, quotaSpent, serverError, unavailable, overloaded, noRoom:
 	}
 	return p.message
 }
@@ -324,7 +337,7 @@ func appendDetails(b []byte, p *problem, code string) []byte {
 		b = append(b, `"}]},`+google+`RetryInfo","retryDelay":"`...)
 		b = strconv.AppendFloat(b, orDefault(p.retryAfter, time.Second).Seconds(), 'f', -1, 64)
 		return append(b, `s"}`...)
-	case invalid, unknownModel, tooLarge, tooLong, serverError, unavailable, overloaded:
+	case invalid, unknownModel, tooLarge, tooLong, serverError, unavailable, overloaded, noRoom:
 	}
 	return b
 }

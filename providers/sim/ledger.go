@@ -36,9 +36,11 @@ type Entry struct {
 	At time.Time `json:"at"`
 	// AttemptID is the client's id of the request, empty when it sent none.
 	AttemptID string `json:"attempt_id,omitempty"`
-	// API is the wire format: anthropic, openai or gemini.
+	// API is the wire format: anthropic, openai, gemini, deepl or libretranslate.
 	API   string `json:"api"`
 	Model string `json:"model"`
+	// Labels are what the client keeps beside the request, in the dialects that take them.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Status is the HTTP status of the answer, 0 while there is none and when none was sent.
 	Status int `json:"status"`
 	// Usage is what is billed: nothing unless the model began.
@@ -48,6 +50,8 @@ type Entry struct {
 	// Finished is when the request was over; zero while it is not.
 	Finished time.Time `json:"finished,omitzero"`
 	Outcome  Outcome   `json:"outcome"`
+	// Tier is the service tier that the answer names, empty for APIs whose tiers are not simulated.
+	Tier string `json:"tier,omitempty"`
 	// Fault is what met the request.
 	Fault Fault `json:"fault,omitempty"`
 	// Played is what the model did with the task.
@@ -146,6 +150,7 @@ func addUsage(sum *task.Usage, u task.Usage) {
 	sum.InputImage += u.InputImage
 	sum.Output += u.Output
 	sum.Reasoning += u.Reasoning
+	sum.Characters += u.Characters
 }
 
 // entries is a copy of what is kept.

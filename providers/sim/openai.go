@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -9,21 +10,31 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// completions is OpenAI's Chat Completions API.
-type completions struct{}
+// completions is OpenAI's Chat Completions API, in a dialect of it.
+type completions struct {
+	dialect Dialect
+	// deployment is the model that the path names, in Azure's dialect.
+	deployment string
+}
 
 // defaultMaxTokens is the output limit of requests that name none.
 const defaultMaxTokens = 4096
 
 func (completions) name() string { return "openai" }
 
-func (completions) parse(body []byte, header http.Header) (*question, *problem) {
+func (c completions) parse(body []byte, header http.Header) (*question, *problem) {
 	r := completionsReader{scanner: scanner{data: body}, parts: parts{question: &question{}}}
 	if err := r.read(); err != nil {
 		return r.question, invalidf("The JSON body of the request cannot be parsed: %v", err)
 	}
+	if c.deployment != "" {
+		r.model = c.deployment // whatever the body says
+	}
 	r.headers(header)
-	return r.question, r.check()
+	if problem := r.check(); problem != nil {
+		return r.question, problem
+	}
+	return r.question, r.checkCache(ttlAuto)
 }
 
 // completionsReader reads one request.
@@ -34,8 +45,19 @@ type completionsReader struct {
 }
 
 func (r *completionsReader) read() error {
-	err := r.readInto(&r.scanner, r.field)
+	return r.readWith(r.field)
+}
+
+// readWith reads a body and settles what its fields say together.
+func (r *completionsReader) readWith(field func(name []byte) error) error {
+	err := r.readInto(&r.scanner, field)
 	r.maxTokens = orDefault(r.maxTokens, defaultMaxTokens)
+	r.cacheTTL = orDefault(r.cacheTTL, ttlAuto)
+	for i := range r.blocks {
+		if r.blocks[i].ttl == ttlOfRequest {
+			r.blocks[i].ttl = r.cacheTTL
+		}
+	}
 	return err
 }
 
@@ -56,7 +78,11 @@ func (r *completionsReader) field(name []byte) error {
 	case "metadata":
 		return r.metadata(&r.scanner)
 	case "prompt_cache_options":
-		return r.find("mode", r.cacheMode)
+		return r.object(r.cacheOption)
+	case "prompt_cache_key":
+		return r.textInto(&r.cacheKey)
+	case "reasoning_effort":
+		return r.textInto(&r.effort)
 	case "service_tier":
 		return r.textInto(&r.tier)
 	case "n":
@@ -76,10 +102,33 @@ func (r *completionsReader) outputSchema() error {
 	return err
 }
 
-// cacheMode reads prompt_cache_options.mode. Explicit breakpoints are not simulated, so that mode caches nothing.
-func (r *completionsReader) cacheMode() error {
-	mode, err := r.text()
-	r.uncached = mode == "explicit"
+// ttlOfRequest is the lifetime of a breakpoint until the request's own is known.
+const ttlOfRequest = time.Duration(-1)
+
+func (r *completionsReader) cacheOption(name []byte) error {
+	switch string(name) {
+	case "mode":
+		mode, err := r.text()
+		r.explicit = mode == "explicit"
+		return err
+	case "ttl":
+		return r.ttlInto(&r.cacheTTL)
+	default:
+		return r.skip()
+	}
+}
+
+// ttlInto reads a lifetime; one that the API does not have becomes an hour, which check refuses.
+func (r *completionsReader) ttlInto(ttl *time.Duration) error {
+	text, err := r.text()
+	switch text {
+	case "30m":
+		*ttl = ttlAuto
+	case "12h":
+		*ttl = ttlHalfDay
+	default:
+		*ttl = ttlLong
+	}
 	return err
 }
 
@@ -95,63 +144,65 @@ func (r *completionsReader) choice() error {
 }
 
 func (r *completionsReader) turn() error {
-	var b block
-	var files []block
+	var role string
+	var blocks []block
 	err := r.object(func(name []byte) error {
 		var err error
 		switch string(name) {
 		case "role":
-			b.role, err = r.text()
+			role, err = r.text()
 		case "content":
-			b.text, files, err = r.content()
+			blocks, err = r.content()
 		default:
 			err = r.skip()
 		}
 		return err
 	})
-	if b.role == roleSystem || b.role == "developer" {
-		b.role = roleSystem
-		r.system = append(r.system, b)
+	if role == "developer" {
+		role = roleSystem
+	}
+	for i := range blocks {
+		blocks[i].role = role
+	}
+	if role == roleSystem {
+		r.system = append(r.system, blocks...)
 		return err
 	}
-	for i := range files {
-		files[i].role = b.role
-	}
-	if b.text != "" || len(files) == 0 {
-		files = append(files, b)
-	}
-	r.message(files)
+	r.message(blocks)
 	return err
 }
 
-// content reads a text or a list of parts: texts and files.
-func (r *completionsReader) content() (string, []block, error) {
+// content reads a text or a list of parts: texts, each of which may be a breakpoint, and files.
+func (r *completionsReader) content() ([]block, error) {
 	r.space()
 	if r.peek() != '[' {
 		text, err := r.text()
-		return text, nil, err
+		return []block{{text: text}}, err
 	}
-	var text []byte
-	var files []block
+	var blocks []block
 	err := r.array(func() error {
-		return r.object(func(name []byte) error {
+		var b block
+		err := r.object(func(name []byte) error {
 			switch string(name) {
 			case "text":
-				part, err := r.text()
-				text = append(text, part...)
-				return err
+				return r.textInto(&b.text)
 			case "image_url", "file_data", "file":
 				f, err := r.file()
 				if f != nil {
-					files = append(files, block{text: f.text, file: f})
+					b.text, b.file = f.text, f
 				}
 				return err
+			case "prompt_cache_breakpoint":
+				b.ttl = ttlOfRequest
+				return r.find("ttl", func() error { return r.ttlInto(&b.ttl) })
 			default:
 				return r.skip()
 			}
 		})
+		blocks = append(blocks, b)
+		return err
 	})
-	return string(text), files, err
+	return blocks, err
 }
 
 // file reads a data URL, by itself as in the Responses API or inside of an object.
@@ -213,7 +264,28 @@ func (r *completionsReader) check() *problem {
 	return nil
 }
 
-func (completions) reply(r *reply) []byte {
+// checkCache refuses lifetimes that the API does not have, and more breakpoints than it takes.
+func (r *completionsReader) checkCache(lifetimes ...time.Duration) *problem {
+	if !slices.Contains(lifetimes, r.cacheTTL) {
+		return invalidf("prompt_cache_options.ttl: not a lifetime of this API")
+	}
+	marked := 0
+	for _, b := range r.blocks {
+		if b.ttl == 0 {
+			continue
+		}
+		marked++
+		if !slices.Contains(lifetimes, b.ttl) {
+			return invalidf("prompt_cache_breakpoint.ttl: not a lifetime of this API")
+		}
+	}
+	if marked > maxBreakpoints {
+		return invalidf("prompt_cache_breakpoint: at most %d, found %d", maxBreakpoints, marked)
+	}
+	return nil
+}
+
+func (c completions) reply(r *reply) []byte {
 	b := make([]byte, 0, 900+len(r.answer.text)+len(r.answer.text)/8)
 	b = append(b, `{"id":"chatcmpl-`...)
 	b = append(b, r.id...)
@@ -227,7 +299,7 @@ func (completions) reply(r *reply) []byte {
 	b = append(b, completionsStop(r.answer.stop)...)
 	b = append(b, `"}]`...)
 	if !r.unmetered {
-		b = appendCompletionsUsage(b, r.usage)
+		b = c.appendUsage(b, r)
 	}
 	b = append(b, `,"service_tier":`...)
 	b = httpcall.AppendString(b, tierOf(r.tier))
@@ -273,6 +345,17 @@ func completionsStop(s stop) string {
 	case stopEnd, stopRefusal:
 	}
 	return "stop"
+}
+
+// appendUsage appends the usage, in which OpenRouter tells the cost too.
+func (c completions) appendUsage(b []byte, r *reply) []byte {
+	b = appendCompletionsUsage(b, r.usage)
+	if c.dialect != DialectOpenRouter || r.cost == nil {
+		return b
+	}
+	b = append(b[:len(b)-1], `,"cost":`...)
+	b = append(b, asFloat(*r.cost)...)
+	return append(b, `,"is_byok":false,"cost_details":{"upstream_inference_cost":null}}`...)
 }
 
 func appendCompletionsUsage(b []byte, u task.Usage) []byte {

@@ -28,6 +28,7 @@ const (
 	serverError
 	unavailable
 	overloaded
+	noRoom
 )
 
 // term is a wire format's way of saying that something went wrong.
@@ -63,7 +64,7 @@ func anthropicTerm(k problemKind) term {
 		return term{status: http.StatusTooManyRequests, kind: "rate_limit_error"}
 	case unavailable:
 		return term{status: http.StatusServiceUnavailable, kind: "api_error"}
-	case overloaded:
+	case overloaded, noRoom:
 		return term{status: statusOverloaded, kind: "overloaded_error"}
 	case serverError:
 	}
@@ -95,6 +96,8 @@ func openAITerm(k problemKind) term {
 		return term{status: http.StatusServiceUnavailable, kind: "server_error"}
 	case overloaded:
 		return term{status: http.StatusServiceUnavailable, kind: "service_unavailable_error", code: "server_is_overloaded"}
+	case noRoom:
+		return term{status: http.StatusTooManyRequests, kind: "requests", code: "resource_unavailable"}
 	case serverError:
 	}
 	return term{status: http.StatusInternalServerError, kind: "server_error"}
@@ -113,7 +116,7 @@ func geminiTerm(k problemKind) term {
 		return term{status: http.StatusTooManyRequests, kind: exhausted, code: "GenerateRequestsPerMinutePerProjectPerModel"}
 	case quotaSpent:
 		return term{status: http.StatusTooManyRequests, kind: exhausted, code: "GenerateRequestsPerDayPerProjectPerModel"}
-	case unavailable, overloaded:
+	case unavailable, overloaded, noRoom:
 		return term{status: http.StatusServiceUnavailable, kind: "UNAVAILABLE"}
 	case serverError:
 	}

@@ -32,8 +32,11 @@ type ModelProfile struct {
 	Snapshot string
 	// MaxInput and MaxOutput are the limits in tokens. Defaults 922,000 and 128,000.
 	MaxInput, MaxOutput int
-	// Strict refuses what current Claude models refuse: sampling parameters, forced tools and a begun answer.
+	// Strict refuses what current Claude models refuse: sampling parameters, a budget for thinking, forced tools and a begun
+	// answer.
 	Strict bool
+	// AlwaysThinks refuses the effort none.
+	AlwaysThinks bool
 }
 
 // Latency is a lognormal distribution.
@@ -105,6 +108,10 @@ func Profiles() map[string]ModelProfile {
 		p.Reasoning, p.MinCache, p.MaxInput, p.MaxOutput = reasoning, 4096, 1_048_576, 65_536
 		return p
 	}
+	thinking := func(p ModelProfile) ModelProfile {
+		p.AlwaysThinks = true
+		return p
+	}
 	old := Mini()
 	old.Snapshot, old.MaxInput, old.MaxOutput = "gpt-4o-mini-2024-07-18", 128_000, 16_384
 	return map[string]ModelProfile{
@@ -112,13 +119,26 @@ func Profiles() map[string]ModelProfile {
 		"claude-sonnet-5-5": claude(Mid(), 512),
 		"claude-opus-5-5":   claude(Flagship(), 512),
 		"gpt-6-luna":        gpt(Mini(), 0, "gpt-6-luna-2026-09-22"),
-		"gpt-6.2-sol":       gpt(Mid(), 350, "gpt-6.2-sol-2026-11-17"),
-		"gpt-6.2-astra":     gpt(Flagship(), 600, "gpt-6.2-astra-2026-11-17"),
+		"gpt-6.2-sol":       thinking(gpt(Mid(), 350, "gpt-6.2-sol-2026-11-17")),
+		"gpt-6.2-astra":     thinking(gpt(Flagship(), 600, "gpt-6.2-astra-2026-11-17")),
 		"gpt-4o-mini":       old,
 
 		"gemini-3.5-flash-lite":  gemini(Mini(), 0),
 		"gemini-3.5-flash":       gemini(Mid(), 350),
 		"gemini-3.8-flash":       gemini(Mid(), 350),
 		"gemini-3.1-pro-preview": gemini(Flagship(), 600),
+
+		modelDeepL:                 service(modelDeepL),
+		"latency_optimized":        service("latency_optimized"),
+		"quality_optimized":        service("quality_optimized"),
+		"prefer_quality_optimized": service("quality_optimized"), // the answer names the one that was used
+		modelLibre:                 service(modelLibre),
 	}
+}
+
+// service is the profile of a translation service: quick, and it neither stops early nor refuses.
+func service(model string) ModelProfile {
+	p := Mini()
+	p.Truncate, p.Refuse, p.Snapshot = 0, 0, model
+	return p
 }

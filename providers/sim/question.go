@@ -21,8 +21,19 @@ type question struct {
 	tools  []tool
 	// tier is the service tier that was asked for.
 	tier string
-	// uncached says that nothing of the prompt is to be cached.
-	uncached bool
+	// explicit says that of the prompt only marked prefixes are cached, and cacheTTL for how long what is written stays.
+	explicit bool
+	cacheTTL time.Duration
+	// cacheKey parts the cache: prompts with another key do not find what this one wrote.
+	cacheKey string
+	// effort and thinking are how hard the model is to think: a word, and a budget in tokens.
+	effort   string
+	thinking int
+	// translation is what a translation service is asked for, nil for a model; its key stands in the body with some.
+	translation *translation
+	key         string
+	// uncounted says that the answer is not to tell what was billed.
+	uncounted bool
 	// attempt is the client's id of the request, and recording its id of the prompt.
 	attempt, recording string
 	// The things that some models refuse.

@@ -19,16 +19,17 @@ func (responses) parse(body []byte, header http.Header) (*question, *problem) {
 		return r.question, invalidf("The JSON body of the request cannot be parsed: %v", err)
 	}
 	r.headers(header)
-	return r.question, r.check()
+	if problem := r.check(); problem != nil {
+		return r.question, problem
+	}
+	return r.question, r.checkCache(ttlAuto, ttlHalfDay)
 }
 
 // responsesReader reads one request. What the API shares with Chat Completions is read as there.
 type responsesReader struct{ completionsReader }
 
 func (r *responsesReader) read() error {
-	err := r.readInto(&r.scanner, r.field)
-	r.maxTokens = orDefault(r.maxTokens, defaultMaxTokens)
-	return err
+	return r.readWith(r.field)
 }
 
 func (r *responsesReader) field(name []byte) error {
@@ -43,7 +44,9 @@ func (r *responsesReader) field(name []byte) error {
 		return r.find("format", func() error { return r.find("schema", r.outputSchema) })
 	case "tools":
 		return r.array(r.function)
-	case "messages", "max_tokens", "max_completion_tokens", "response_format", "n":
+	case "reasoning":
+		return r.find("effort", func() error { return r.textInto(&r.effort) })
+	case "reasoning_effort", "messages", "max_tokens", "max_completion_tokens", "response_format", "n":
 		return r.skip() // the other API's
 	default:
 		return r.completionsReader.field(name)
@@ -149,10 +152,12 @@ func appendResponsesUsage(b []byte, u task.Usage) []byte {
 	b = append(b, `,"input_tokens_details":{"cached_tokens":`...)
 	b = strconv.AppendInt(b, u.CacheRead, 10)
 	b = append(b, `,"cache_write_tokens":`...)
-	b = strconv.AppendInt(b, u.CacheWrite30m, 10)
+	b = strconv.AppendInt(b, u.CacheWrite30m+u.CacheWrite12h, 10)
 	b = append(b, `,"cache_write_tokens_details":{"ttl_30m_tokens":`...)
 	b = strconv.AppendInt(b, u.CacheWrite30m, 10)
-	b = append(b, `,"ttl_12h_tokens":0}},"output_tokens":`...)
+	b = append(b, `,"ttl_12h_tokens":`...)
+	b = strconv.AppendInt(b, u.CacheWrite12h, 10)
+	b = append(b, `}},"output_tokens":`...)
 	b = strconv.AppendInt(b, u.Output, 10)
 	b = append(b, `,"output_tokens_details":{"reasoning_tokens":`...)
 	b = strconv.AppendInt(b, u.Reasoning, 10)

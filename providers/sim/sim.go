@@ -1,5 +1,6 @@
 // Package sim is a model provider that runs on this machine: an HTTP server that speaks Anthropic's Messages API,
-// OpenAI's Chat Completions API and Gemini's generateContent and plays models of chosen skill, speed and reliability. It meters tokens and prompt
+// OpenAI's Chat Completions API, Gemini's generateContent, and the translation APIs of DeepL and LibreTranslate, and plays
+// models of chosen skill, speed and reliability. It meters tokens, characters and prompt
 // caches as the providers do, keeps its own ledger of what it billed, and fails when it is told to. What it answers
 // follows from a seed and the request, so that a run can be repeated. It is no model: it knows the documents of package
 // backlog, schemas, lists of labels and recordings of real models, and nothing else.
@@ -197,14 +198,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(path, "/v1/messages"):
 		s.post(w, r, messages{})
 	case strings.HasSuffix(path, "/chat/completions"):
-		s.post(w, r, completions{})
+		format, ok := s.completionsAt(r)
+		if !ok {
+			http.Error(w, `{"error":{"code":"404","message":"Resource not found"}}`, http.StatusNotFound)
+			return
+		}
+		s.post(w, r, format)
 	case strings.HasSuffix(path, "/responses"):
 		s.post(w, r, responses{})
+	case strings.HasSuffix(path, "/v2/translate"):
+		s.post(w, r, translated{})
+	case strings.HasSuffix(path, "/translate"):
+		s.post(w, r, libre{})
 	case isGenerate:
 		s.post(w, r, generate{model: generated})
 	default:
 		http.Error(w, "the simulator serves POST .../v1/messages, .../chat/completions, .../responses, "+
-			".../models/{model}:generateContent, and /sim/", http.StatusNotFound)
+			".../models/{model}:generateContent, .../v2/translate, .../translate, and /sim/", http.StatusNotFound)
 	}
 }
 

@@ -57,9 +57,9 @@ func oneOf[T ~string](values ...T) *jsonschema.Schema {
 // constrain adds to the schema of the named type what Check looks at.
 func constrain(typeName string, s *jsonschema.Schema) error {
 	rules := map[string]map[string]func(*jsonschema.Schema){
-		"Task":     taskRules(),
-		"Message":  {"role": enum(task.RoleUser, task.RoleAssistant), "content": visible},
-		"Tool":     {"name": all(pattern(patternName), chars(1, task.MaxToolChars))},
+		"Task":    taskRules(),
+		"Message": {"role": enum(task.RoleUser, task.RoleAssistant), "content": visible},
+		"Tool":    {"name": all(pattern(patternName), chars(1, task.MaxToolChars))},
 		"Attachment": {
 			"url":        all(pattern(task.PatternAttachmentURL), chars(1, task.MaxURLChars)),
 			"media_type": enum(task.MediaTypes()...),
@@ -85,7 +85,8 @@ func constrain(typeName string, s *jsonschema.Schema) error {
 		attached := jsonschema.NewProperties()
 		attached.Set("attachments", &jsonschema.Schema{MinItems: ptr(1)})
 		s.AnyOf = []*jsonschema.Schema{
-			{Required: []string{"input"}}, {Required: []string{"messages"}, Properties: filled},
+			{Required: []string{"input"}},
+			{Required: []string{"messages"}, Properties: filled},
 			{Required: []string{"attachments"}, Properties: attached},
 		}
 	case "Outcome":
