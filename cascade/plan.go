@@ -28,6 +28,8 @@ type Model struct {
 	// Counted is what the provider said of this prompt; 0 where it was not asked, or did not say. It stands in the place of
 	// every estimate, and Expected and OneBand then leave no margin.
 	Counted int64
+	// Reads reports whether the model takes files of a media type; nil means that it reads text only.
+	Reads func(mediaType string) bool
 	// Sideways are models of equal tier to fall back to.
 	Sideways []string
 	// Expected is the cost of one call by the price in force. An error means that none is: the model is left out.
@@ -93,6 +95,8 @@ type Prompt struct {
 	Tokens    int64 // neutral estimate of everything that is sent, by the o200k vocabulary
 	MaxOutput int64 // the most tokens that an answer may have
 	Text      *Text // nil when the task is not a text alone, so that a translation service cannot take it
+	// Media are the media types of the task's attachments.
+	Media []string
 }
 
 // characters are those of the text, and a guess where it is not at hand.
@@ -265,6 +269,11 @@ func exclusion(models map[string]Model, name string, prompt Prompt) string {
 	model, ok := models[name]
 	if !ok {
 		return "is not defined under models"
+	}
+	for _, mediaType := range prompt.Media {
+		if model.Reads == nil || !model.Reads(mediaType) {
+			return "does not read " + mediaType
+		}
 	}
 	if model.Translation != nil {
 		return model.untranslatable(prompt.Text)

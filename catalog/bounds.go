@@ -26,6 +26,8 @@ const (
 	DefaultEnvelopeTasks   = 500
 	DefaultDepth           = 32
 	DefaultNumberChars     = 64
+	DefaultAttachments     = 8
+	DefaultFetchTimeout    = 30 * time.Second
 )
 
 // The bounds of weir.yaml itself.
@@ -93,4 +95,8 @@ const (
 	maxEnvelopeTasks = 1000
 	maxDepth         = 128
 	maxNumberChars   = 1000
+
+	minAttachmentBytes = kibibyte
+	maxAttachmentBytes = 36 * mebibyte // as base64 what the most generous provider takes, 48 MiB
+	maxFetchTimeout    = 5 * time.Minute
 )

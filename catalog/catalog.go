@@ -28,6 +28,8 @@ type Catalog struct {
 	Lanes Lanes
 	// Limits bound what is accepted.
 	Limits Limits
+	// Attachments bound the files that tasks bring.
+	Attachments Attachments
 }
 
 // The wire formats that a provider's API may name.
@@ -128,6 +130,8 @@ type Model struct {
 	// ServiceTier is the tier that is asked for, one of the words of its API; empty says nothing. The tier that the reply
 	// names decides the price.
 	ServiceTier string
+	// Input is what the model reads beside text; nil takes the price book's flags.
+	Input []Input
 }
 
 // Success says what makes a task of a feature useful.

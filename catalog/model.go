@@ -16,6 +16,7 @@ func readModel(name string, o *object) Model {
 		MaxOutput:  o.integer("max_output", 0, 0, maxTokens),
 		Sideways:   o.texts("sideways", 0),
 		JSONSchema: o.boolean("json_schema"),
+		Input:      readInputs(o),
 
 		Effort:         o.word("effort", "", efforts()...),
 		ThinkingTokens: o.count("thinking_tokens", 0, minThinking, maxOutputTokens),

@@ -38,6 +38,8 @@ func read(root *yaml.Node, r *report) *Catalog {
 		Classifier: readClassifier(o.object("classifier")),
 		Lanes:      readLanes(o.object("lanes")),
 		Limits:     readLimits(o.object("limits")),
+
+		Attachments: readAttachments(o.object("attachments")),
 	}
 	o.close()
 	return c

@@ -222,6 +222,9 @@ func TestParse_Defaults(t *testing.T) {
 	lane := catalog.Lane{BundleTasks: 200, BundleBytes: 16 << 20, BundleWindow: 5 * time.Minute}
 	require.Equal(t, catalog.Lanes{Now: lane, Batch: lane}, c.Lanes)
 	require.Equal(t, catalog.Limits{PayloadBytes: 1 << 20, EnvelopeTasks: 500, Depth: 32, NumberChars: 64}, c.Limits)
+	require.Equal(t, catalog.Attachments{
+		Buckets: []string{"weir-attachments"}, MaxBytes: 12 << 20, MaxCount: 8, Timeout: 30 * time.Second,
+	}, c.Attachments)
 	require.Equal(t, task.L2, c.Classifier.Default)
 	require.Len(t, c.Hash, 64)
 }
@@ -252,7 +255,7 @@ func TestParse_EveryKey(t *testing.T) {
 		},
 	}, c.Providers)
 	require.Equal(t, map[string]catalog.Model{
-		"a": {Name: "a", Provider: "local", ID: "vendor/a:1", PriceModel: "a-1", Tier: catalog.Mini, MaxInput: 32_000, MaxOutput: 4000, Sideways: []string{"b"}, JSONSchema: &no},
+		"a": {Name: "a", Provider: "local", ID: "vendor/a:1", PriceModel: "a-1", Tier: catalog.Mini, MaxInput: 32_000, MaxOutput: 4000, Sideways: []string{"b"}, JSONSchema: &no, Input: []catalog.Input{"text", "pdf"}},
 		"b": {Name: "b", Provider: "local", ID: "2024-01-01", Tier: catalog.Mini, JSONSchema: &yes, Effort: "low", ServiceTier: catalog.TierFlex},
 		"c": {Name: "c", Provider: "gem", ID: "c", Tier: catalog.Mid, ThinkingTokens: 128},
 	}, c.Models)
@@ -280,6 +283,10 @@ func TestParse_EveryKey(t *testing.T) {
 		Batch: catalog.Lane{BundleTasks: 1000, BundleBytes: 256 << 20, BundleWindow: time.Hour},
 	}, c.Lanes)
 	require.Equal(t, catalog.Limits{PayloadBytes: 512 << 10, EnvelopeTasks: 100, Depth: 16, NumberChars: 32}, c.Limits)
+	require.Equal(t, catalog.Attachments{
+		Hosts: []string{"files.example.com", "*.example.com:8443", "10.0.0.7"}, Buckets: []string{"invoices", "weir-attachments"},
+		MaxBytes: 1 << 20, MaxCount: 2, Timeout: 5 * time.Second, AllowPrivate: true,
+	}, c.Attachments)
 }
 
 func TestParse_Rules(t *testing.T) {

@@ -48,6 +48,9 @@ func Run(ctx context.Context, c Config) error {
 	if c.Chaos == nil {
 		c.Chaos = func(string) {}
 	}
+	if c.Streams.Buckets == nil {
+		c.Streams.Buckets = c.Catalog.Attachments.Buckets
+	}
 	if err := EnsureStreams(ctx, c.Stream, c.Streams); err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func testCatalog() *catalog.Catalog {
 	return &catalog.Catalog{Features: map[string]catalog.Feature{
 		"triage":  {Name: "triage", Lane: task.LaneNow},
 		"archive": {Name: "archive", Lane: task.LaneBatch, MaxCost: new(task.USD)},
-	}}
+	}, Attachments: catalog.Attachments{Buckets: []string{"files"}, MaxCount: 1}}
 }
 
 // ingester is a running ingester.

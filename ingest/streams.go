@@ -23,6 +23,9 @@ type StreamConfig struct {
 	MaxMessageBytes int32
 	// Replicas is 1 on one server, 3 on a cluster. Default 1.
 	Replicas int
+	// Buckets are those of the object store that tasks bring files in; none are made without it. Each takes MaxBytes, and its
+	// files live twice as long as a message, so that a task that is taken in late, or waits, still has its files.
+	Buckets []string
 }
 
 const (
@@ -74,7 +77,7 @@ func (c StreamConfig) stream(kind task.Kind) jetstream.StreamConfig {
 	}
 }
 
-// EnsureStreams makes the streams that are missing. An existing stream keeps its own limits, but one that could lose what
+// EnsureStreams makes the streams and buckets that are missing. An existing stream keeps its own limits, but one that could lose what
 // it acknowledged is refused with ErrWeakStream.
 func EnsureStreams(ctx context.Context, js jetstream.JetStream, config StreamConfig) error {
 	config = config.withDefaults()
@@ -95,7 +98,7 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, config StreamCon
 			return err
 		}
 	}
-	return nil
+	return ensureBuckets(ctx, js, config)
 }
 
 func assertStream(got, want jetstream.StreamConfig) error {

@@ -116,6 +116,37 @@ func TestEnsureStreams_RefusesTooFewReplicas(t *testing.T) {
 	require.ErrorContains(t, err, "has 1 replicas, not 3")
 }
 
+func TestEnsureStreams_Buckets(t *testing.T) {
+	t.Parallel()
+	js := natstest.Start(t).JetStream(t)
+	with := ingest.StreamConfig{MaxBytes: 1 << 20, Buckets: []string{"files"}}
+	for range 2 {
+		require.NoError(t, ingest.EnsureStreams(t.Context(), js, with))
+	}
+	store, err := js.ObjectStore(t.Context(), "files")
+	require.NoError(t, err)
+	status, err := store.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 14*24*time.Hour, status.TTL(), "a file outlives its task's message")
+	require.Equal(t, jetstream.FileStorage, status.Storage())
+	stream, err := js.Stream(t.Context(), "OBJ_files")
+	require.NoError(t, err)
+	require.EqualValues(t, 1<<20, stream.CachedInfo().Config.MaxBytes)
+	require.Equal(t, jetstream.DiscardNew, stream.CachedInfo().Config.Discard)
+
+	for want, weak := range map[string]jetstream.ObjectStoreConfig{
+		"kept in memory":         {Bucket: "memory", Storage: jetstream.MemoryStorage},
+		"keeps files for 1h0m0s": {Bucket: "short", TTL: time.Hour},
+	} {
+		_, err := js.CreateObjectStore(t.Context(), weak)
+		require.NoError(t, err)
+		err = ingest.EnsureStreams(t.Context(), js, ingest.StreamConfig{Buckets: []string{weak.Bucket}})
+		require.ErrorIs(t, err, ingest.ErrWeakStream)
+		require.ErrorContains(t, err, want)
+	}
+	require.Error(t, ingest.EnsureStreams(t.Context(), js, ingest.StreamConfig{Buckets: []string{"a.b"}}))
+}
+
 // What an ingester refuses to start with.
 func TestRun_RefusesToStart(t *testing.T) {
 	t.Parallel()

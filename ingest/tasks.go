@@ -159,6 +159,9 @@ func (h *tasks) offer(ctx context.Context, from origin, tenant, feature, msgID s
 		err := task.Refuse(task.CodeUnknownFeature, "the feature %q is not configured", feature)
 		return h.refuseTask(from, who, item.Raw, err)
 	}
+	if err := h.catalog.Attachments.Check(t.Attachments); err != nil {
+		return h.refuseTask(from, who, item.Raw, err)
+	}
 	hash := task.RequestHash(t)
 	o := offer{origin: from, task: store.NewTask{
 		ID: newID(), Tenant: tenant, Feature: feature, Key: t.ID, Hash: hash[:], CallPath: t.CallPath, Batch: t.Batch,

@@ -25,6 +25,7 @@ func TestRun_OneTask(t *testing.T) {
 	body := `{"id":"one","feature":"triage","input":"text","lane":"auto","batch":"nightly","max_output_tokens":9}`
 	b.publish("triage", body)
 	b.publish("archive", `{"input":"text","priority":4,"max_cost_usd":"2"}`, jetstream.WithMsgID("two"))
+	b.publish("triage", `{"id":"four","attachments":[{"url":"object:files/a.pdf","media_type":"application/pdf"}]}`)
 	b.publish("archive", `{"id":"three","input":"text","lane":"now","max_cost_usd":"0.5"}`)
 	b.drained(task.StreamTasks)
 
@@ -34,7 +35,7 @@ func TestRun_OneTask(t *testing.T) {
 	require.Equal(t, 1, b.count(`weir.tasks WHERE key = 'two' AND lane = 'batch' AND priority = 4
 		AND max_cost_pusd = $1`, task.USD), "its id is the message's, its ceiling the feature's lower one")
 	require.Equal(t, 1, b.count(`weir.tasks WHERE key = 'three' AND lane = 'now' AND max_cost_pusd = $1`, task.USD/2))
-	require.Equal(t, 3, b.count("weir.tasks"))
+	require.Equal(t, 4, b.count("weir.tasks"))
 	require.Zero(t, b.count("weir.dead_letters"))
 	b.check()
 }
@@ -134,6 +135,9 @@ func TestRun_Refuses(t *testing.T) {
 		{"TooLarge", "triage", `{"id":"i","input":"` + strings.Repeat("x", 1<<20) + `"}`, task.CodeTooLarge, "i"},
 		{"BadToolSchema", "triage", `{"id":"j","input":"x","tools":[{"name":"f","parameters":{"type":7}}]}`, task.CodeInvalidValue, "j"},
 		{"AnotherTenant", "triage", `{"id":"k","tenant":"globex","input":"x"}`, task.CodeSubjectMismatch, ""},
+		{"AForeignHost", "triage", `{"id":"m","attachments":[{"url":"https://a.example/b.pdf","media_type":"application/pdf"}]}`, task.CodeAttachments, "m"},
+		{"AForeignBucket", "triage", `{"id":"n","attachments":[{"url":"object:other/b.pdf","media_type":"application/pdf"}]}`, task.CodeAttachments, "n"},
+		{"AttachedText", "triage", `{"id":"o","attachments":[{"url":"object:files/b.txt","media_type":"text/plain"}]}`, task.CodeInvalidValue, "o"},
 		{"AnotherFeature", "triage", `{"id":"l","feature":"archive","input":"x"}`, task.CodeSubjectMismatch, ""},
 	}
 	for _, tt := range tests {

@@ -2,10 +2,12 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/media"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/task"
 )
@@ -40,6 +42,7 @@ func (m *Models) fact(name string, model catalog.Model) cascade.Model {
 		TokenFactor: traits.TokenFactor,
 		Sideways:    model.Sideways,
 		Countable:   m.catalog.Providers[model.Provider].CountTokens,
+		Reads:       func(mediaType string) bool { return m.reads(name, mediaType) },
 		Expected:    func(prompt, output int64) (task.Pico, error) { return m.Expected(name, prompt, output) },
 	}
 	if m.book.Banded(m.priceProvider(model), model.PricedAs()) {
@@ -173,6 +176,48 @@ func (m *Models) TakesSchema(name string) bool {
 // Traits are what the price book knows of a model besides its prices; the zero value when it does not know the model.
 func (m *Models) Traits(name string) pricing.Traits {
 	return m.traits[name]
+}
+
+// reads reports whether a model takes files of a media type. Gemini reads no GIF, whatever the model.
+func (m *Models) reads(name, mediaType string) bool {
+	model, traits := m.catalog.Models[name], m.Traits(name)
+	images, pdfs := traits.Images, traits.PDFs
+	if model.Input != nil {
+		images, pdfs = slices.Contains(model.Input, catalog.InputImage), slices.Contains(model.Input, catalog.InputPDF)
+	}
+	switch {
+	case mediaType == task.MediaPDF:
+		return pdfs
+	case mediaType == task.MediaGIF && m.catalog.Providers[model.Provider].API == catalog.APIGemini:
+		return false
+	}
+	return images
+}
+
+// Meter is how a model counts images and pages.
+func (m *Models) Meter(name string) media.Meter {
+	model := m.catalog.Models[name]
+	switch m.priceProvider(model) {
+	case catalog.APIAnthropic:
+		return media.Anthropic
+	case catalog.APIOpenAI:
+		return media.OpenAI
+	case pricesOfGemini:
+		return media.Gemini
+	}
+	return media.Other
+}
+
+// pricesOfGemini is the price book's name of the provider behind the API gemini.
+const pricesOfGemini = "google"
+
+// PromptLimit is the most tokens that the provider takes as a prompt, so that no bill is for more; 0 when it is not known.
+// weir.yaml's own limit counts only for models that the price book does not limit: it may be stricter than the provider.
+func (m *Models) PromptLimit(name string) int64 {
+	if limit := m.Traits(name).MaxInput; limit > 0 {
+		return limit
+	}
+	return m.catalog.Models[name].MaxInput
 }
 
 // priceProvider is the price book's name of a model's provider.

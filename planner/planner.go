@@ -93,7 +93,9 @@ func (p *Planner) PlanCounted(
 	output := maxOutput(maxOutputTokens, feature)
 	order := p.Catalog.CascadeFor(feature, decision.Class)
 	facts := p.Factors.of(p.Models.facts, t.Feature, t.CallPath)
-	prompt := cascade.Prompt{Tokens: p.promptTokens(t, facts, order, int64(output)), MaxOutput: int64(output)}
+	prompt := cascade.Prompt{
+		Tokens: p.promptTokens(t, facts, order, int64(output)), MaxOutput: int64(output), Media: mediaOf(t),
+	}
 	if feature.Translate != nil { // no other feature has a use for it
 		prompt.Text = textOf(t)
 	}

@@ -3,6 +3,7 @@ package planner_test
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/classifier"
+	"github.com/weirhq/weir/media"
 	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/task"
@@ -136,4 +138,53 @@ func TestPlan_Refuses(t *testing.T) {
 			require.ErrorContains(t, err, tt.want)
 		})
 	}
+}
+
+// TestPlan_Attachments: only models that read what a task brings are planned, and a file counts before it is read.
+func TestPlan_Attachments(t *testing.T) {
+	t.Parallel()
+	parsed, err := catalog.Parse([]byte(strings.NewReplacer(
+		"openai: {", "google: {api: gemini, key_env: KEY}\n  openai: {",
+		"tier: mini, max_input: 1000}", "tier: mini, input: [text, image]}\n  flash: {provider: google, id: gemini-3.5-flash, tier: mid}",
+		"max_input: 60000, max_output: 300}", "max_output: 300}", "L1: [luna, sol]", "L1: [luna, flash, sol]",
+	).Replace(yaml)))
+	require.NoError(t, err)
+	book, err := pricing.Embedded()
+	require.NoError(t, err)
+	p := planner.New(planner.Config{
+		Catalog: parsed, Classifier: decide(sure), Logger: slog.New(slog.DiscardHandler),
+		Models: planner.NewModels(parsed, book, func() time.Time { return time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC) }),
+	})
+	plan := func(types ...string) planner.Planned {
+		one := &task.Task{Feature: "triage", Input: "Hello."}
+		for _, mediaType := range types {
+			one.Attachments = append(one.Attachments, task.Attachment{URL: "object:weir-attachments/a", MediaType: mediaType})
+		}
+		planned, err := p.Plan(t.Context(), uuid.Must(uuid.NewV7()), one, 0)
+		require.NoError(t, err)
+		return planned
+	}
+	text, image, two := plan(), plan(task.MediaPNG), plan(task.MediaPNG, task.MediaPDF)
+	require.Equal(t, text.Plan, image.Plan, "all of them read images")
+	require.Equal(t, text.PromptTokens+media.ImageTokens, image.PromptTokens)
+	require.Greater(t, image.ExpectedCost, text.ExpectedCost)
+	require.Equal(t, "flash", two.Model)
+	require.Equal(t, text.PromptTokens+media.ImageTokens+media.PDFTokens, two.PromptTokens)
+	require.JSONEq(t, `[{"model":"luna","reason":"does not read application/pdf"}]`, string(two.Plan.Excluded))
+	require.JSONEq(t, `[{"model":"flash","reason":"does not read image/gif"}]`, string(plan(task.MediaGIF).Plan.Excluded))
+	require.Equal(t, plan(task.MediaGIF, task.MediaPNG).Plan, plan(task.MediaPNG, task.MediaGIF).Plan)
+
+	parsed.Cascades[task.L1] = []string{"luna"}
+	_, err = p.Plan(t.Context(), uuid.Must(uuid.NewV7()), &task.Task{
+		Feature: "triage", Attachments: []task.Attachment{{URL: "object:weir-attachments/a", MediaType: task.MediaPDF}},
+	}, 0)
+	require.ErrorContains(t, err, "no model of the cascade can take the task")
+	require.ErrorContains(t, err, "luna does not read application/pdf")
+}
+
+func TestModels_Limits(t *testing.T) {
+	t.Parallel()
+	m := newPlanner(t, decide(sure)).Models
+	require.Equal(t, media.OpenAI, m.Meter("sol"))
+	require.EqualValues(t, 922_000, m.PromptLimit("sol"), "the provider's, not the stricter one of weir.yaml")
 }

@@ -52,19 +52,19 @@ func TestBook_Traits(t *testing.T) {
 		want     pricing.Traits
 	}{
 		{"Haiku", "anthropic", "claude-haiku-5-5", pricing.Traits{
-			Window: 1_000_000, MaxInput: 1_000_000, MaxOutput: 128_000, JSONSchema: true, TokenFactor: 1.7, OutputIncludesReasoning: true,
-			Refused: []string{"temperature", "thinking_tokens"},
+			Window: 1_000_000, MaxInput: 1_000_000, MaxOutput: 128_000, JSONSchema: true, Images: true, PDFs: true, TokenFactor: 1.7,
+			OutputIncludesReasoning: true, Refused: []string{"temperature", "thinking_tokens"},
 		}},
 		{"OlderTokenizer", "anthropic", "claude-sonnet-4-6-20260217", pricing.Traits{
-			Window: 1_000_000, MaxInput: 1_000_000, MaxOutput: 64_000, JSONSchema: true, TokenFactor: 1.25, MinCacheable: 1024,
+			Window: 1_000_000, MaxInput: 1_000_000, MaxOutput: 64_000, JSONSchema: true, Images: true, PDFs: true, TokenFactor: 1.25, MinCacheable: 1024,
 			OutputIncludesReasoning: true,
 		}},
 		{"InputBelowTheWindow", "openai", "gpt-6.2-sol", pricing.Traits{
-			Window: 1_050_000, MaxInput: 922_000, MaxOutput: 128_000, JSONSchema: true, TokenFactor: 1, MinCacheable: 1024,
+			Window: 1_050_000, MaxInput: 922_000, MaxOutput: 128_000, JSONSchema: true, Images: true, PDFs: true, TokenFactor: 1, MinCacheable: 1024,
 			InputIncludesCached: true, OutputIncludesReasoning: true, Refused: []string{"effort_none", "temperature"},
 		}},
 		{"ReasoningBesideTheOutput", "google", "gemini-2.5-flash", pricing.Traits{
-			Window: 1_048_576, MaxInput: 1_048_576, MaxOutput: 65_535, JSONSchema: true, TokenFactor: 1.3, InputIncludesCached: true,
+			Window: 1_048_576, MaxInput: 1_048_576, MaxOutput: 65_535, JSONSchema: true, Images: true, PDFs: true, TokenFactor: 1.3, InputIncludesCached: true,
 			Refused: []string{"effort"},
 		}},
 		{"LittleKnown", "voyageai", "voyage-4", pricing.Traits{

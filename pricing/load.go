@@ -92,12 +92,20 @@ func (b *Book) read(r *report, data []byte) {
 		}
 	}
 	var common Traits
+	var imagesAsInput bool
 	if usage := o.object("usage"); usage != nil {
 		common.InputIncludesCached = usage.flag("input_includes_cached")
 		common.OutputIncludesReasoning = usage.flag("output_includes_reasoning")
+		imagesAsInput = usage.flag("images_as_input")
 		usage.close()
 	}
-	o.list("models", true, func(o *object) { p.models = append(p.models, readModel(o, p.name, common)) })
+	o.list("models", true, func(o *object) {
+		m := readModel(o, p.name, common)
+		if imagesAsInput {
+			m.priceImagesAsInput()
+		}
+		p.models = append(p.models, m)
+	})
 	slices.SortStableFunc(p.models, func(a, b *model) int { return cmp.Compare(a.id, b.id) })
 	p.checkNames(r)
 	b.providers = append(b.providers, p)
@@ -174,6 +182,7 @@ func (m *model) readTraits(o *object) {
 	}
 	if caps := o.object("caps"); caps != nil {
 		m.traits.JSONSchema = caps.flag("json_schema")
+		m.traits.Images, m.traits.PDFs = caps.flag("image"), caps.flag("pdf")
 		for i, n := range caps.texts("refuses") {
 			if !slices.Contains(settings(), n.Value) {
 				caps.bad(n, fmt.Sprintf("refuses[%d]", i), "is %s; it must be one of %s", shown(n),

@@ -58,6 +58,8 @@ type Traits struct {
 	MaxInput   int64 // the window when the book names no other
 	MaxOutput  int64
 	JSONSchema bool // takes a schema for structured output
+	Images     bool // reads images
+	PDFs       bool // reads PDFs
 	// TokenFactor times the o200k count estimates the model's own count.
 	TokenFactor float64
 	// MinCacheable is the shortest prefix, in tokens, that the provider's cache takes; 0 means unknown.

@@ -26,6 +26,11 @@ type Defaults struct {
 	// LineIDs gives a line without an id the name of its file, without the directory, and its number: tickets.jsonl:12.
 	// Such an id stands for the same task only as long as the lines stay in their places.
 	LineIDs bool
+	// Attach, if set, makes an attachment of an image or a PDF in a directory: the file's task has it and no input. Without
+	// it, such a file is a mistake.
+	Attach func(data []byte) (task.Attachment, error)
+	// AttachmentBytes is the largest such file. Default task.DefaultAttachmentBytes.
+	AttachmentBytes int64
 	// Limits bound a line and a file. Zero fields take their defaults.
 	Limits task.Limits
 }
@@ -175,8 +180,8 @@ func (d Defaults) task(line []byte, name string, number int) (task.Task, error) 
 	return *t, nil
 }
 
-// Dir makes one task of every text file below the root of a file system: the text is the input, the file's path with
-// slashes is the id. Names that begin with a dot are left out. A file that is empty, too large or not text is a
+// Dir makes one task of every file below the root of a file system: a text is the input, an image or a PDF the attachment,
+// the file's path with slashes the id. Which it is, the end of its name says: .png, .jpg, .jpeg, .webp, .gif, .pdf. Names that begin with a dot are left out. A file that is empty, too large or not text is a
 // *SourceError by its name, and reading goes on behind it.
 func Dir(fsys fs.FS, d Defaults) iter.Seq2[task.Task, error] {
 	return func(yield func(task.Task, error) bool) {
@@ -190,7 +195,7 @@ func Dir(fsys fs.FS, d Defaults) iter.Seq2[task.Task, error] {
 			case hidden || !entry.Type().IsRegular():
 				return nil
 			}
-			t, err := d.text(fsys, name)
+			t, err := d.file(fsys, name)
 			if err != nil {
 				err = &SourceError{Name: name, Err: err}
 			}
@@ -205,24 +210,53 @@ func Dir(fsys fs.FS, d Defaults) iter.Seq2[task.Task, error] {
 	}
 }
 
-// text makes a task of one file.
-func (d Defaults) text(fsys fs.FS, name string) (task.Task, error) {
-	limit := cmp.Or(d.Limits.PayloadBytes, task.DefaultPayloadBytes)
-	file, err := fsys.Open(name)
-	if err != nil {
-		return task.Task{}, err
+// file makes a task of one file.
+func (d Defaults) file(fsys fs.FS, name string) (task.Task, error) {
+	t := task.Task{ID: name, Feature: d.Feature, Batch: d.Batch}
+	if d.Attach != nil && attachable(name) {
+		data, err := readFile(fsys, name, "file", cmp.Or(d.AttachmentBytes, int64(task.DefaultAttachmentBytes)))
+		if err != nil {
+			return task.Task{}, err
+		}
+		attachment, err := d.Attach(data)
+		if err != nil {
+			return task.Task{}, err
+		}
+		t.Attachments = []task.Attachment{attachment}
+	} else {
+		text, err := readFile(fsys, name, "text", int64(cmp.Or(d.Limits.PayloadBytes, task.DefaultPayloadBytes)))
+		if err != nil {
+			return task.Task{}, err
+		}
+		t.Input = string(text)
 	}
-	defer func() { _ = file.Close() }() // only read
-	text, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
-	if err != nil {
-		return task.Task{}, err
-	}
-	if len(text) > limit {
-		return task.Task{}, task.Refuse(task.CodeTooLarge, "the text has more than %d bytes", limit)
-	}
-	t := task.Task{ID: name, Feature: d.Feature, Batch: d.Batch, Input: string(text)}
 	if err := t.Check(); err != nil {
 		return task.Task{}, err
 	}
 	return t, nil
+}
+
+// attachable says that a file's name is that of an image or a PDF.
+func attachable(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".png", ".jpg", ".jpeg", ".webp", ".gif", ".pdf":
+		return true
+	}
+	return false
+}
+
+func readFile(fsys fs.FS, name, what string, limit int64) ([]byte, error) {
+	file, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // only read
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, task.Refuse(task.CodeTooLarge, "the %s has more than %d bytes", what, limit)
+	}
+	return data, nil
 }

@@ -34,6 +34,10 @@ type Config struct {
 	BatchMessages int
 	// BatchBytes is the most payload bytes in one atomic batch. Default 8 MiB.
 	BatchBytes int
+	// Bucket of NATS's object store takes the files of Attach. Default task.DefaultBucket, which weir makes.
+	Bucket string
+	// AttachmentBytes is the largest file that Attach takes. Default task.DefaultAttachmentBytes.
+	AttachmentBytes int64
 	// Limits are those that weir is configured with, checked here before anything is sent.
 	Limits task.Limits
 	// Now is the clock. Default time.Now.
@@ -56,6 +60,8 @@ func (c Config) withDefaults() Config {
 	c.RetryWait = cmp.Or(c.RetryWait, defaultRetryWait)
 	c.BatchMessages = min(cmp.Or(c.BatchMessages, maxBatchMessages), maxBatchMessages)
 	c.BatchBytes = cmp.Or(c.BatchBytes, defaultBatchBytes)
+	c.Bucket = cmp.Or(c.Bucket, task.DefaultBucket)
+	c.AttachmentBytes = cmp.Or(c.AttachmentBytes, int64(task.DefaultAttachmentBytes))
 	c.Limits.PayloadBytes = cmp.Or(c.Limits.PayloadBytes, task.DefaultPayloadBytes)
 	c.Limits.EnvelopeTasks = cmp.Or(c.Limits.EnvelopeTasks, task.DefaultEnvelopeTasks)
 	if c.Now == nil {

@@ -3,6 +3,7 @@ package providers
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/weirhq/weir/task"
 )
@@ -34,6 +35,11 @@ func (c Call) Check() error {
 	for i, m := range c.Messages {
 		if m.Role != "user" && m.Role != "assistant" {
 			return fmt.Errorf("%w: message %d has the role %q, neither user nor assistant", ErrCall, i, m.Role)
+		}
+	}
+	for i, a := range c.Attachments {
+		if len(a.Data) == 0 || !slices.Contains(task.MediaTypes(), a.MediaType) {
+			return fmt.Errorf("%w: attachment %d is empty or of the type %q, which is none of an image's or a PDF's", ErrCall, i, a.MediaType)
 		}
 	}
 	for i, tool := range c.Tools {

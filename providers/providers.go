@@ -55,6 +55,8 @@ type Call struct {
 	CacheKey string
 	// Messages is the variable part, ending with a user's turn.
 	Messages []task.Message
+	// Attachments are files that stand before the text of the last message. That text may be empty then.
+	Attachments []Attachment
 	// Schema asks for structured output where JSONSchema says that the model takes it.
 	Schema     json.RawMessage
 	JSONSchema bool
@@ -90,6 +92,13 @@ type Translate struct {
 	Formality string
 	// Glossary is the service's id of a glossary, empty for none.
 	Glossary string
+}
+
+// Attachment is an image or a PDF with its content, which must not be changed.
+type Attachment struct {
+	// MediaType is one of task.MediaTypes.
+	MediaType string
+	Data      []byte
 }
 
 // Cache is for how long a provider is asked to keep the stable prefix of a call.

@@ -24,8 +24,8 @@ func (c Call) CheckTranslation() error {
 		return fmt.Errorf("%w: a translation takes no prompt, context or examples", ErrCall)
 	case c.Effort != "" || c.ThinkingTokens != 0 || c.Temperature != nil || c.ServiceTier != "":
 		return fmt.Errorf("%w: a translation takes no settings of models", ErrCall)
-	case len(c.Tools) > 0 || len(c.Schema) > 0:
-		return fmt.Errorf("%w: a translation takes no tools and no schema", ErrCall)
+	case len(c.Tools)+len(c.Schema)+len(c.Attachments) > 0:
+		return fmt.Errorf("%w: a translation takes no tools, no schema and no attachments", ErrCall)
 	}
 	return nil
 }

@@ -103,3 +103,21 @@ func HandBack(ctx context.Context, db DB, bundle uuid.UUID, wait time.Duration, 
 	}
 	return handed, nil
 }
+
+// Park sends one member of a bundle that has no attempt in it back to the dispatcher, to be asked for again after wait. It
+// returns false when the bundle has the member no more.
+func Park(ctx context.Context, db DB, id, bundle uuid.UUID, wait time.Duration, reason string) (bool, error) {
+	tag, err := db.Exec(ctx, `
+		UPDATE weir.tasks t
+		SET state = 'parked',
+		    not_before = now() + @wait * interval '1 ms',
+		    bundle_id = NULL,
+		    reason = @reason
+		WHERE t.id = @id AND t.bundle_id = @bundle AND t.state = 'released'
+		  AND NOT EXISTS (SELECT FROM weir.attempts a WHERE a.task_id = t.id AND a.bundle_id = @bundle)`,
+		pgx.NamedArgs{"id": id, "bundle": bundle, "wait": max(millis(wait), 1), "reason": reason})
+	if err != nil {
+		return false, fmt.Errorf("park task %s: %w", id, err)
+	}
+	return tag.RowsAffected() == 1, nil
+}

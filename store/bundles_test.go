@@ -102,6 +102,26 @@ func TestHandBack(t *testing.T) {
 	})
 }
 
+func TestPark(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	bundle, ids := b.released(3)
+	b.begin(bundle, ids[1])
+	for i, want := range []bool{true, false, true} {
+		parked, err := store.Park(t.Context(), b.pool, ids[i], bundle, time.Duration(i)*time.Minute, "its file is away")
+		require.NoError(t, err)
+		require.Equal(t, want, parked, "one with an attempt stays")
+	}
+	require.Equal(t, []string{store.StateParked, store.StateReleased, store.StateParked}, b.states(ids...))
+	require.Equal(t, "its file is away", *b.task(ids[0]).Reason)
+	require.Equal(t, 1, b.count("weir.tasks WHERE not_before BETWEEN now() + interval '110 s' AND now() + interval '121 s'"))
+	require.Equal(t, 1, b.count("weir.tasks WHERE not_before <= now() + interval '1 s'"), "no wait at all is a short one")
+	parked, err := store.Park(t.Context(), b.pool, ids[0], bundle, time.Minute, "again")
+	require.NoError(t, err)
+	require.False(t, parked, "it has left the bundle")
+	ledgertest.Check(t, b.pool)
+}
+
 // An intent that is being committed at the moment when its bundle is handed back: the task goes back or is called, never
 // both, whichever of the two comes first.
 func TestHandBack_RacesAnIntent(t *testing.T) {

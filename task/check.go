@@ -17,6 +17,8 @@ const (
 	MaxMessages           = 1_000
 	MaxTools              = 128
 	MaxToolChars          = 64 // of a tool's name
+	MaxAttachments        = 32
+	MaxURLChars           = 2_048 // of an attachment's
 	MaxMetadataEntries    = 64
 	MaxMetadataKeyChars   = 64
 	MaxMetadataValueChars = 1_024
@@ -119,8 +121,8 @@ func (c *checker) text(field, value string) {
 }
 
 func (c *checker) prompt(t *Task) {
-	if t.Input == "" && len(t.Messages) == 0 {
-		c.add(CodeMissingField, "input is missing: a task needs input or messages")
+	if t.Input == "" && len(t.Messages) == 0 && len(t.Attachments) == 0 {
+		c.add(CodeMissingField, "input is missing: a task needs input, messages or attachments")
 	}
 	if t.Input != "" {
 		c.filled("input", t.Input)
@@ -132,9 +134,7 @@ func (c *checker) prompt(t *Task) {
 		c.filled(fmt.Sprintf("context[%d]", i), block)
 	}
 	c.messages(t)
-	if len(t.Attachments) > 0 {
-		c.add(CodeAttachments, "attachments are not accepted yet: send the text itself as input or context")
-	}
+	c.attachments(t.Attachments)
 }
 
 // filled refuses text without a visible character: providers answer it with an error.

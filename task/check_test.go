@@ -38,6 +38,11 @@ func TestTask_Check_Accepts(t *testing.T) {
 		}},
 		{"PastDeadline", func(t *task.Task) { t.Deadline = new(time.Unix(0, 0)) }},
 		{"Metadata", func(t *task.Task) { t.Metadata = entries(64, 1_024) }},
+		{"AttachmentsAlone", func(t *task.Task) {
+			t.Input = ""
+			t.Attachments = attached(task.MaxAttachments, task.Attachment{URL: "object:weir-attachments/a/b.pdf", MediaType: task.MediaPDF})
+		}},
+		{"AttachmentByHTTPS", attach("https://files.example.com:8443/a%20b/?sig=1&x=é", task.MediaPNG, strings.Repeat("0", 64))},
 		{"Traceparent", func(t *task.Task) { t.Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" }},
 	}
 	for _, tt := range tests {
@@ -65,7 +70,7 @@ func TestTask_Check_Refuses(t *testing.T) {
 		{"NoFeature", func(t *task.Task) { t.Feature = "" }, task.CodeMissingField, "feature is missing"},
 		{"BadFeature", func(t *task.Task) { t.Feature = "a.b" }, task.CodeInvalidValue, "feature must be 1 to 64 letters"},
 		{"BadTenant", func(t *task.Task) { t.Tenant = "a b" }, task.CodeInvalidValue, "tenant must be 1 to 64 letters"},
-		{"NoPrompt", func(t *task.Task) { t.Input = "" }, task.CodeMissingField, "a task needs input or messages"},
+		{"NoPrompt", func(t *task.Task) { t.Input = "" }, task.CodeMissingField, "a task needs input, messages or attachments"},
 		{"BlankInput", func(t *task.Task) { t.Input = " \n" }, task.CodeInvalidValue, "input is blank"},
 		{"InputNotText", func(t *task.Task) { t.Input = "\xff" }, task.CodeInvalidText, "input is not valid UTF-8"},
 		{"InputWithNUL", func(t *task.Task) { t.Input = "a\x00" }, task.CodeInvalidText, "input holds a NUL character"},
@@ -87,7 +92,19 @@ func TestTask_Check_Refuses(t *testing.T) {
 			t.Tools = []task.Tool{{Name: "a", Parameters: json.RawMessage(`{"a"}`)}}
 		}, task.CodeInvalidJSON, "tools[0].parameters is not valid JSON"},
 		{"ManyTools", func(t *task.Task) { t.Tools = make([]task.Tool, 129) }, task.CodeInvalidValue, "tools has more than 128 entries"},
-		{"Attachment", func(t *task.Task) { t.Attachments = make([]task.Attachment, 1) }, task.CodeAttachments, "attachments are not accepted yet"},
+		{"EmptyAttachment", func(t *task.Task) { t.Attachments = make([]task.Attachment, 1) }, task.CodeMissingField, "attachments[0].url must be"},
+		{"ManyAttachments", func(t *task.Task) { t.Attachments = attached(33, task.Attachment{}) }, task.CodeInvalidValue, "attachments has more than 32 entries"},
+		{"AttachmentScheme", attach("http://a.example/b.pdf", task.MediaPDF, ""), task.CodeInvalidValue, "attachments[0].url must be"},
+		{"AttachmentFile", attach("file:///etc/passwd", task.MediaPDF, ""), task.CodeInvalidValue, "attachments[0].url must be"},
+		{"AttachmentUser", attach("https://me:secret@a.example/b", task.MediaPDF, ""), task.CodeInvalidValue, "attachments[0].url must be"},
+		{"AttachmentFragment", attach("https://a.example/b#c", task.MediaPDF, ""), task.CodeInvalidValue, "attachments[0].url must be"},
+		{"AttachmentBackslash", attach(`https://a.example\@b.example/`, task.MediaPDF, ""), task.CodeInvalidValue, "attachments[0].url must be"},
+		{"AttachmentPort", attach("https://a.example:port/b", task.MediaPDF, ""), task.CodeInvalidValue, "attachments[0].url must be"},
+		{"AttachmentBucket", attach("object:a.b/c", task.MediaPDF, ""), task.CodeInvalidValue, "attachments[0].url must be"},
+		{"AttachmentName", attach("object:a/", task.MediaPDF, ""), task.CodeInvalidValue, "attachments[0].url must be"},
+		{"LongAttachment", attach("object:a/"+strings.Repeat("x", 2_048), task.MediaPDF, ""), task.CodeInvalidValue, "attachments[0].url is longer than 2048"},
+		{"AttachmentType", attach("object:a/b", "image/svg+xml", ""), task.CodeInvalidValue, "attachments[0].media_type must be one of image/png,"},
+		{"AttachmentDigest", attach("object:a/b", task.MediaPDF, strings.Repeat("A", 64)), task.CodeInvalidValue, "attachments[0].sha256 must be 64"},
 		{"Class", func(t *task.Task) { t.Class = "L4" }, task.CodeInvalidValue, "class must be L1, L2 or L3"},
 		{"Lane", func(t *task.Task) { t.Lane = "fast" }, task.CodeInvalidValue, "lane must be now, batch or auto"},
 		{"Priority", func(t *task.Task) { t.Priority = 5 }, task.CodeInvalidValue, "priority must be from 1 (first) to 4"},
@@ -152,4 +169,39 @@ func entries(n, chars int) map[string]string {
 		m[fmt.Sprintf("k%d", i)] = strings.Repeat("v", chars)
 	}
 	return m
+}
+
+func attached(n int, a task.Attachment) []task.Attachment {
+	list := make([]task.Attachment, n)
+	for i := range list {
+		list[i] = a
+	}
+	return list
+}
+
+func attach(url, mediaType, sha256 string) func(*task.Task) {
+	return func(t *task.Task) {
+		t.Attachments = []task.Attachment{{URL: url, MediaType: mediaType, SHA256: sha256}}
+	}
+}
+
+func TestAttachment_Where(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		url, bucket, name, host string
+	}{
+		{url: task.ObjectURL("b", "dir/a.pdf"), bucket: "b", name: "dir/a.pdf"},
+		{url: "https://Files.Example.com/a", host: "files.example.com"},
+		{url: "https://files.example.com:443/a", host: "files.example.com"},
+		{url: "https://files.example.com:8443/a", host: "files.example.com:8443"},
+		{url: "http://files.example.com/a"},
+	}
+	for _, tt := range tests {
+		a := task.Attachment{URL: tt.url}
+		bucket, name, ok := a.Object()
+		require.Equal(t, tt.bucket != "", ok, tt.url)
+		require.Equal(t, tt.bucket, bucket)
+		require.Equal(t, tt.name, name)
+		require.Equal(t, tt.host, a.Host())
+	}
 }

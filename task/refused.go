@@ -10,22 +10,22 @@ type Code string
 
 // The codes of refusal.
 const (
-	CodeInvalidJSON     Code = "invalid_json"            // the body is not one JSON document
-	CodeInvalidText     Code = "invalid_text"            // invalid UTF-8, a NUL character or half of a surrogate pair
-	CodeInvalidNumber   Code = "invalid_number"          // a number literal that is too long or out of range
-	CodeTooLarge        Code = "too_large"               // above the payload limit
-	CodeTooDeep         Code = "too_deep"                // nested above the depth limit
-	CodeTooManyTasks    Code = "too_many_tasks"          // an envelope above its limit
-	CodeDuplicateField  Code = "duplicate_field"         // one object names a field twice
-	CodeUnknownField    Code = "unknown_field"           // a field that the contract does not have
-	CodeWrongType       Code = "wrong_type"              // a value of another JSON type than the field's
-	CodeMissingField    Code = "missing_field"           // a needed field is absent
-	CodeInvalidValue    Code = "invalid_value"           // a value outside the field's rules
-	CodeAttachments     Code = "attachments_unsupported" // attachments are reserved
-	CodeInvalidSubject  Code = "invalid_subject"         // the message came on a subject that is not of the contract's form
-	CodeSubjectMismatch Code = "subject_mismatch"        // the body names another tenant or feature than its subject
-	CodeUnknownFeature  Code = "unknown_feature"         // weir.yaml does not define the feature
-	CodeConflict        Code = "idempotency_conflict"    // the id was used before, with another body
+	CodeInvalidJSON     Code = "invalid_json"         // the body is not one JSON document
+	CodeInvalidText     Code = "invalid_text"         // invalid UTF-8, a NUL character or half of a surrogate pair
+	CodeInvalidNumber   Code = "invalid_number"       // a number literal that is too long or out of range
+	CodeTooLarge        Code = "too_large"            // above the payload limit
+	CodeTooDeep         Code = "too_deep"             // nested above the depth limit
+	CodeTooManyTasks    Code = "too_many_tasks"       // an envelope above its limit
+	CodeDuplicateField  Code = "duplicate_field"      // one object names a field twice
+	CodeUnknownField    Code = "unknown_field"        // a field that the contract does not have
+	CodeWrongType       Code = "wrong_type"           // a value of another JSON type than the field's
+	CodeMissingField    Code = "missing_field"        // a needed field is absent
+	CodeInvalidValue    Code = "invalid_value"        // a value outside the field's rules
+	CodeAttachments     Code = "attachment_refused"   // an attachment from where, or of what, weir.yaml does not allow
+	CodeInvalidSubject  Code = "invalid_subject"      // the message came on a subject that is not of the contract's form
+	CodeSubjectMismatch Code = "subject_mismatch"     // the body names another tenant or feature than its subject
+	CodeUnknownFeature  Code = "unknown_feature"      // weir.yaml does not define the feature
+	CodeConflict        Code = "idempotency_conflict" // the id was used before, with another body
 )
 
 // maxReasons bounds the mistakes that one refusal lists, so that a hostile body cannot make a large answer.

@@ -19,7 +19,7 @@ type Task struct {
 	Feature string `json:"feature,omitempty"`
 	// CallPath names the place in the producer's code that asks, for finer reports.
 	CallPath string `json:"call_path,omitempty"`
-	// Input is the variable text of the task. Either Input or Messages is needed.
+	// Input is the variable text of the task. Input, Messages or Attachments are needed.
 	Input string `json:"input,omitempty"`
 	// Messages is a conversation; Input, if also given, follows it as the last user message.
 	Messages []Message `json:"messages,omitempty"`
@@ -27,7 +27,7 @@ type Task struct {
 	Context []string `json:"context,omitempty"`
 	// Tools are functions that the model may call.
 	Tools []Tool `json:"tools,omitempty"`
-	// Attachments are files by reference. The type is reserved: tasks that carry one are refused for now.
+	// Attachments are images and PDFs by reference. They stand before the text of the last user message.
 	Attachments []Attachment `json:"attachments,omitempty"`
 	// Class is L1, L2 or L3 when the producer knows it; classification is skipped then.
 	Class Class `json:"class,omitempty"`
@@ -67,13 +67,13 @@ type Tool struct {
 	Parameters json.RawMessage `json:"parameters,omitempty"`
 }
 
-// Attachment is a file by reference.
+// Attachment is a file by reference: an image or a PDF.
 type Attachment struct {
-	// URL is where the file is.
+	// URL is where the file is: https://host/path, or object:bucket/name for NATS's object store.
 	URL string `json:"url"`
-	// MediaType is the file's type, such as application/pdf.
+	// MediaType is the file's type: image/png, image/jpeg, image/webp, image/gif or application/pdf.
 	MediaType string `json:"media_type"`
-	// SHA256 is the file's digest in lower-case hex.
+	// SHA256 is the file's digest in lower-case hex. A file with another one is refused.
 	SHA256 string `json:"sha256,omitempty"`
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/weirhq/weir/attachments"
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/planner"
@@ -40,6 +41,7 @@ type attempts struct {
 	gates      *gates
 	dispatcher *dispatcher
 	deliverer  *deliverer
+	files      *attachments.Fetcher
 	limits     task.Limits
 	bookHash   string
 	boot       uuid.UUID
@@ -57,6 +59,7 @@ type attempt struct {
 	feature catalog.Feature
 	model   catalog.Model
 	stages  []cascade.Stage
+	files   []providers.Attachment
 	request providers.Request
 	pass    *pass
 	bound   *task.Pico
@@ -77,8 +80,14 @@ func (a *attempts) make(
 			made = a.salvage(ctx, bundle, m, open, p)
 		}
 	}()
-	at, ending := a.prepare(bundle, m, cache)
+	at, ending := a.open(bundle, m)
 	if ending != nil {
+		return a.end(ctx, *ending)
+	}
+	if done, ok := a.load(ctx, at); done {
+		return ok
+	}
+	if ending := a.prepare(at, cache); ending != nil {
 		return a.end(ctx, *ending)
 	}
 	at.pass = pass
@@ -161,16 +170,15 @@ func (a *attempts) cachingOf(m *store.Member, members int, warm func(providers.C
 	return cachingOf(a.catalog.Features[m.Feature], price, a.models.Traits(m.Model), lifetimes, members, warm)
 }
 
-// prepare decodes the task and encodes its call. It gives an ending instead when no call can be made.
-func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache caching) (*attempt, *store.Ending) {
-	at := &attempt{id: newID(), bundle: bundle, member: m, model: a.catalog.Models[m.Model], started: a.now()}
+// open decodes the task. It gives an ending instead when no call can be made.
+func (a *attempts) open(bundle uuid.UUID, m *store.Member) (*attempt, *store.Ending) {
+	at := &attempt{id: newID(), bundle: bundle, member: m, model: a.catalog.Models[m.Model]}
 	fail := func(status task.Status, reason string) (*attempt, *store.Ending) {
-		return nil, &store.Ending{
-			TaskID: m.TaskID, ResultID: resultID(m), BundleID: bundle, Status: status, Reason: reason,
-		}
+		ending := at.ending(status, reason)
+		return nil, &ending
 	}
-	if m.Deadline != nil && !at.started.Before(*m.Deadline) {
-		return fail(task.Expired, "the deadline has passed")
+	if m.Deadline != nil && !a.now().Before(*m.Deadline) {
+		return fail(task.Expired, pastDeadline)
 	}
 	feature, ok := a.catalog.Features[m.Feature]
 	if !ok {
@@ -184,6 +192,24 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache caching) (*a
 	if at.stages, err = a.plans.stages(m.Stages); err != nil || m.Stage >= len(at.stages) {
 		return fail(task.Failed, "the stored plan cannot be read")
 	}
+	return at, nil
+}
+
+// pastDeadline is the reason of a task that expires.
+const pastDeadline = "the deadline has passed"
+
+// prepare encodes the call of an open attempt with its files. It gives an ending instead when none can be made.
+func (a *attempts) prepare(at *attempt, cache caching) *store.Ending {
+	m := at.member
+	fail := func(status task.Status, reason string) *store.Ending {
+		ending := at.ending(status, reason)
+		return &ending
+	}
+	at.started = a.now() // the price is that of the time of sending, which the files' fetching is before
+	if m.Deadline != nil && !at.started.Before(*m.Deadline) {
+		return fail(task.Expired, pastDeadline)
+	}
+	var err error
 	if at.request, err = a.providers[at.model.Provider].Prepare(labelled(a.callOf(at, cache), m)); err != nil {
 		return fail(task.Failed, "the call cannot be encoded: "+err.Error())
 	}
@@ -191,7 +217,8 @@ func (a *attempts) prepare(bundle uuid.UUID, m *store.Member, cache caching) (*a
 	if m.MaxCost != nil && (at.bound == nil || m.CostHigh+*at.bound > task.Pico(*m.MaxCost)) {
 		return fail(task.Failed, overCost(m, at.bound))
 	}
-	return at, nil
+	at.files = nil // the request has them
+	return nil
 }
 
 // set says how the model is to work, in the words that it takes.
@@ -211,12 +238,13 @@ func (a *attempts) callOf(at *attempt, cache caching) providers.Call {
 	m := at.member
 	if a.catalog.Translates(m.Model) {
 		call := newTranslation(at.id, at.task, at.feature, at.model.ID)
-		call.Timeout = a.catalog.CallTimeout(at.feature, at.model)
+		call.Timeout, call.Attachments = a.catalog.CallTimeout(at.feature, at.model), at.files
 		return call
 	}
 	call := newCall(at.id, at.task, at.feature, at.model.ID, m.MaxOutput, deref(m.Hint))
 	call.JSONSchema, call.Cache = a.models.TakesSchema(m.Model), cache.with(at.task.Tools)
 	call.CacheKey = cacheKey(a.planner.PrefixHash(m.Feature, at.task.Tools))
+	call.Attachments = at.files
 	a.set(&call, at)
 	return call
 }
@@ -232,7 +260,11 @@ func (a *attempts) boundOf(at *attempt) *task.Pico {
 	if price.ByCharacter() {
 		bound, err = price.Characters(at.request.Characters)
 	} else {
-		bound, err = price.Bound(int64(len(at.request.Body)+boundSlack), int64(at.member.MaxOutput))
+		prompt, known := promptBound(a.models, at.member.Model, at.model.ID, len(at.request.Body), at.files)
+		if !known {
+			return nil
+		}
+		bound, err = price.Bound(prompt, int64(at.member.MaxOutput))
 	}
 	if err != nil {
 		return nil
@@ -242,7 +274,7 @@ func (a *attempts) boundOf(at *attempt) *task.Pico {
 
 func overCost(m *store.Member, bound *task.Pico) string {
 	if bound == nil {
-		return "the next call has no price in force, so the task's cost ceiling cannot be kept"
+		return "the next call has no price in force, or brings a file whose size in tokens nobody knows, so the task's cost ceiling cannot be kept"
 	}
 	return fmt.Sprintf("the next call may cost up to %s USD, which with %s USD spent exceeds the task's ceiling of %s USD",
 		bound, m.CostHigh, task.Pico(*m.MaxCost))

@@ -116,7 +116,7 @@ func (f *fakeModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var request struct {
 		Model    string `json:"model"`
 		Messages []struct {
-			Content string `json:"content"`
+			Content json.RawMessage `json:"content"`
 		} `json:"messages"`
 	}
 	body, err := io.ReadAll(r.Body)
@@ -128,8 +128,13 @@ func (f *fakeModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.mu.Lock()
+	last := request.Messages[len(request.Messages)-1].Content
+	var text string
+	if json.Unmarshal(last, &text) != nil { // parts, which tests look at as they are
+		text = string(last)
+	}
 	f.bodies = append(f.bodies, string(body))
-	f.prompts = append(f.prompts, request.Messages[len(request.Messages)-1].Content)
+	f.prompts = append(f.prompts, text)
 	f.mu.Unlock()
 	a := f.next(request.Model)
 	select {

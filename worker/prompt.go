@@ -28,6 +28,9 @@ func newCall(id uuid.UUID, t *task.Task, f catalog.Feature, modelID string, maxO
 	default:
 		context = append(append(make([]string, 0, len(f.Context)+len(t.Context)), f.Context...), t.Context...)
 	}
+	if len(messages) == 0 { // the files are all there is
+		messages = []task.Message{{Role: task.RoleUser}}
+	}
 	if hint != "" {
 		messages = withHint(messages, hint)
 	}
@@ -96,6 +99,9 @@ func newTranslation(id uuid.UUID, t *task.Task, f catalog.Feature, modelID strin
 func withHint(messages []task.Message, hint string) []task.Message {
 	hinted := append([]task.Message(nil), messages...)
 	last := &hinted[len(hinted)-1]
-	last.Content += "\n\nAn earlier answer was rejected by a check: " + hint + "\nAnswer again and avoid that."
+	if last.Content != "" {
+		last.Content += "\n\n"
+	}
+	last.Content += "An earlier answer was rejected by a check: " + hint + "\nAnswer again and avoid that."
 	return hinted
 }

@@ -69,7 +69,7 @@ func longestCall(c *catalog.Catalog) time.Duration {
 	for _, m := range c.Models {
 		longest = max(longest, c.CallTimeout(catalog.Feature{}, m))
 	}
-	return longest
+	return longest + c.Attachments.Timeout // its files come first
 }
 
 // Work makes the attempts of a bundle. It returns nil when every member is settled or handed back, so a second run of

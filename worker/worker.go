@@ -19,6 +19,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/weirhq/weir/attachments"
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/jobs"
 	"github.com/weirhq/weir/planner"
@@ -150,6 +151,7 @@ func (w *Worker) wire() error {
 			pool: c.Pool, recorder: w.recorder, catalog: c.Catalog, models: w.models, planner: c.Planner, plans: newPlans(),
 			providers:  c.Providers,
 			validators: c.Validators, gates: known, dispatcher: w.dispatcher, deliverer: w.deliverer, limits: limits,
+			files:    attachments.New(attachments.Config{Bounds: c.Catalog.Attachments, Stream: c.Stream, Now: c.Now}),
 			bookHash: c.Book.Hash(), boot: c.Boot, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 		},
 	}

@@ -70,7 +70,8 @@ func (n *node) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open JetStream: %w", err)
 	}
-	if err := ingest.EnsureStreams(ctx, js, ingest.StreamConfig{}); err != nil {
+	streams := ingest.StreamConfig{Buckets: n.setup.catalog.Attachments.Buckets}
+	if err := ingest.EnsureStreams(ctx, js, streams); err != nil {
 		return err
 	}
 	plans := n.setup.newPlanner(n.logger)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirhq/weir/ingest"
 	"github.com/weirhq/weir/producer"
 	"github.com/weirhq/weir/task"
 )
@@ -58,6 +59,42 @@ func TestPublish_Directory(t *testing.T) {
 		"deep/b.txt": {ID: "deep/b.txt", Tenant: "acme", Feature: "triage", Input: "second"},
 	}, b.storedTasks())
 	require.Len(t, b.stored(), 1, "one envelope")
+}
+
+func TestPublish_Attachments(t *testing.T) {
+	t.Parallel()
+	b, dir := newTestBundle(t), t.TempDir()
+	scan := "%PDF-1.4\n1 0 obj\n<</Type /Page>>\nendobj\n"
+	mustWrite(t, filepath.Join(dir, "invoices", "a.PDF"), scan)
+	out, err := b.run(nil, "publish", "--feature", "invoice", "--bucket", "absent", dir)
+	require.Error(t, err)
+	require.Contains(t, out.stderr, "there is no such bucket: is weir running")
+	require.Empty(t, b.storedTasks())
+
+	require.NoError(t, ingest.EnsureStreams(t.Context(), b.js, ingest.StreamConfig{Buckets: []string{task.DefaultBucket}}))
+	mustWrite(t, filepath.Join(dir, "b.txt"), "first")
+	b.mustRun("publish", "--feature", "invoice", "--tenant", "acme", dir)
+	published := b.storedTasks()
+	require.Equal(t, task.Task{ID: "b.txt", Tenant: "acme", Feature: "invoice", Input: "first"}, published["b.txt"])
+	attached := published["invoices/a.PDF"]
+	require.Empty(t, attached.Input)
+	require.Len(t, attached.Attachments, 1)
+	require.Equal(t, task.MediaPDF, attached.Attachments[0].MediaType)
+	bucket, name, ok := attached.Attachments[0].Object()
+	require.True(t, ok)
+	store, err := b.js.ObjectStore(t.Context(), bucket)
+	require.NoError(t, err)
+	stored, err := store.GetBytes(t.Context(), name)
+	require.NoError(t, err)
+	require.Equal(t, scan, string(stored))
+
+	mustWrite(t, filepath.Join(dir, "c.png"), "no picture")
+	out, err = b.run(nil, "publish", "--feature", "invoice", dir)
+	require.Error(t, err)
+	require.Contains(t, out.stderr, "published nothing; there are mistakes:\n  c.png: the file is empty, or neither an image nor a PDF")
+	list, err := store.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, 1, "a check stores nothing")
 }
 
 func TestPublish_MistakesOfAFile(t *testing.T) {

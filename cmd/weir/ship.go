@@ -28,6 +28,8 @@ const (
 type shipment[T any] struct {
 	what string // for people, of one: task
 	read func() iter.Seq2[T, error]
+	// last, if set, takes the place of read for what is published: it may do what a check must not.
+	last func() iter.Seq2[T, error]
 	// rereadable says that read can be called twice: everything is checked before anything is published.
 	rereadable bool
 	check      func(T) error
@@ -80,7 +82,11 @@ func (s shipment[T]) publish(ctx context.Context, a *app) (shipped, error) {
 	bar := a.newProgress(s.quiet)
 	defer bar.finish()
 	found, start := mistakes{}, time.Now()
-	done.Progress, err = s.send(ctx, skip(s.read(), done.earlier), producer.Options{
+	read := s.read
+	if s.last != nil {
+		read = s.last
+	}
+	done.Progress, err = s.send(ctx, skip(read(), done.earlier), producer.Options{
 		Mode: s.mode, FullWait: fullWait, OnMistake: found.note,
 		Progress: func(p producer.Progress) {
 			bar.set(done.earlier+p.Settled, total, fmt.Sprintf("%d/s", perSecond(p.Published, time.Since(start))))

@@ -32,7 +32,7 @@ func (p *Provider) prompt(call providers.Call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := len(prefix) + 64
+	size := len(prefix) + 64 + httpcall.AttachmentsSize(call.Attachments)
 	for _, m := range call.Messages {
 		size += len(m.Content) + len(m.Content)/16 + 48
 	}
@@ -40,6 +40,10 @@ func (p *Provider) prompt(call providers.Call) ([]byte, error) {
 	for i, m := range call.Messages {
 		if i > 0 || len(call.Examples) > 0 {
 			body = append(body, ',')
+		}
+		if i == len(call.Messages)-1 && len(call.Attachments) > 0 {
+			body = appendFiles(body, m, call.Attachments)
+			continue
 		}
 		body = appendMessage(body, m)
 	}
@@ -52,6 +56,33 @@ func appendMessage(dst []byte, m task.Message) []byte {
 	dst = append(dst, `,"content":`...)
 	dst = httpcall.AppendString(dst, m.Content)
 	return append(dst, '}')
+}
+
+// appendFiles writes a message with files before its text, which is where models look at them best.
+func appendFiles(dst []byte, m task.Message, files []providers.Attachment) []byte {
+	dst = append(dst, `{"role":`...)
+	dst = httpcall.AppendString(dst, m.Role)
+	dst = append(dst, `,"content":[`...)
+	for i, file := range files {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		kind := "image"
+		if file.MediaType == task.MediaPDF {
+			kind = "document"
+		}
+		dst = append(append(append(dst, `{"type":"`...), kind...), `","source":{"type":"base64","media_type":`...)
+		dst = httpcall.AppendString(dst, file.MediaType)
+		dst = append(dst, `,"data":`...)
+		dst = httpcall.AppendBase64(dst, file.Data)
+		dst = append(dst, `}}`...)
+	}
+	if m.Content != "" { // the API refuses empty blocks
+		dst = append(dst, `,{"type":"text","text":`...)
+		dst = httpcall.AppendString(dst, m.Content)
+		dst = append(dst, '}')
+	}
+	return append(dst, `]}`...)
 }
 
 func appendThinking(dst []byte, call providers.Call) []byte {

@@ -28,7 +28,7 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err != nil {
 		return providers.Request{}, err
 	}
-	size := len(head) + len(tail) + 32
+	size := len(head) + len(tail) + 32 + httpcall.AttachmentsSize(call.Attachments)
 	for _, m := range call.Messages {
 		size += len(m.Content) + len(m.Content)/16 + 48
 	}
@@ -37,7 +37,11 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 		if i > 0 || len(call.Examples) > 0 {
 			body = append(body, ',')
 		}
-		body = appendMessage(body, m)
+		var files []providers.Attachment
+		if i == len(call.Messages)-1 {
+			files = call.Attachments
+		}
+		body = appendMessage(body, m, files)
 	}
 	body = append(body, tail...)
 	body = strconv.AppendInt(body, int64(call.MaxOutputTokens), 10)
@@ -61,14 +65,32 @@ func notInName(r rune) bool {
 	return !letter && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }
 
-func appendMessage(dst []byte, m task.Message) []byte {
+// appendMessage writes a turn, with files before its text.
+func appendMessage(dst []byte, m task.Message, files []providers.Attachment) []byte {
 	role := m.Role
 	if role == task.RoleAssistant {
 		role = "model"
 	}
 	dst = append(dst, `{"role":`...)
 	dst = httpcall.AppendString(dst, role)
-	dst = append(dst, `,"parts":[{"text":`...)
+	dst = append(dst, `,"parts":[`...)
+	for i, file := range files {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"inlineData":{"mimeType":`...)
+		dst = httpcall.AppendString(dst, file.MediaType)
+		dst = append(dst, `,"data":`...)
+		dst = httpcall.AppendBase64(dst, file.Data)
+		dst = append(dst, `}}`...)
+	}
+	if m.Content == "" && len(files) > 0 { // the API refuses parts without a content
+		return append(dst, `]}`...)
+	}
+	if len(files) > 0 {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `{"text":`...)
 	dst = httpcall.AppendString(dst, m.Content)
 	return append(dst, `}]}`...)
 }
@@ -107,7 +129,7 @@ func stableHead(call providers.Call) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendMessage(dst, m)
+		dst = appendMessage(dst, m, nil)
 	}
 	return dst, nil
 }

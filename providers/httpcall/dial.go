@@ -2,13 +2,18 @@ package httpcall
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/weirhq/weir/providers"
 )
+
+// ErrNotPublic says that an address is on loopback, on a private network or otherwise not on the public internet.
+var ErrNotPublic = errors.New("not public")
 
 type dialer struct {
 	net    net.Dialer
@@ -22,6 +27,12 @@ func newDialer(cfg providers.Config) *dialer {
 		d.net.Control = d.control
 	}
 	return d
+}
+
+// Dial is how other clients of weir's dial: to public addresses only, unless private ones are allowed. It sees the
+// resolved address of every dial.
+func Dial(timeout time.Duration, allowPrivate bool) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return newDialer(providers.Config{ConnectTimeout: timeout, AllowPrivate: allowPrivate}).dial
 }
 
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -39,7 +50,7 @@ func (d *dialer) control(_, address string, _ syscall.RawConn) error {
 		return fmt.Errorf("read the address to dial: %w", err)
 	}
 	if !d.public(target.Addr()) {
-		return fmt.Errorf("the address %s is not public, and the provider is not allowed private ones", target.Addr())
+		return fmt.Errorf("the address %s is %w, and private ones are not allowed here", target.Addr(), ErrNotPublic)
 	}
 	return nil
 }

@@ -23,14 +23,18 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err != nil {
 		return providers.Request{}, err
 	}
-	size := len(prefix) + 128
+	size := len(prefix) + 128 + httpcall.AttachmentsSize(call.Attachments)
 	for _, m := range call.Messages {
 		size += len(m.Content) + len(m.Content)/16 + 48
 	}
 	body := append(make([]byte, 0, size), prefix...)
-	for _, m := range call.Messages {
+	for i, m := range call.Messages {
 		if body[len(body)-1] == '}' { // after the system message or another one
 			body = append(body, ',')
+		}
+		if i == len(call.Messages)-1 && len(call.Attachments) > 0 {
+			body = appendFiles(body, m, call.Attachments)
+			continue
 		}
 		body = appendMessage(body, m.Role, m.Content)
 	}
@@ -80,6 +84,33 @@ func appendMessage(dst []byte, role, content string) []byte {
 	dst = append(dst, `,"content":`...)
 	dst = httpcall.AppendString(dst, content)
 	return append(dst, '}')
+}
+
+// appendFiles writes a message with files before its text: images by data URL, PDFs as files.
+func appendFiles(dst []byte, m task.Message, files []providers.Attachment) []byte {
+	dst = append(dst, `{"role":`...)
+	dst = httpcall.AppendString(dst, m.Role)
+	dst = append(dst, `,"content":[`...)
+	for i, file := range files {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if file.MediaType == task.MediaPDF {
+			dst = append(dst, `{"type":"file","file":{"filename":`...)
+			dst = httpcall.AppendString(dst, httpcall.FileName(i, file))
+			dst = append(dst, `,"file_data":`...)
+		} else {
+			dst = append(dst, `{"type":"image_url","image_url":{"url":`...)
+		}
+		dst = httpcall.AppendDataURL(dst, file)
+		dst = append(dst, `}}`...)
+	}
+	if m.Content != "" {
+		dst = append(dst, `,{"type":"text","text":`...)
+		dst = httpcall.AppendString(dst, m.Content)
+		dst = append(dst, '}')
+	}
+	return append(dst, `]}`...)
 }
 
 // stable is the body up to the first message of the conversation.

@@ -156,6 +156,11 @@ func calls() map[string]providers.Call {
 	markedTools.System, markedTools.Cache = "", providers.Cache5m
 	uncached := schema
 	uncached.Cache = providers.CacheNone
+	attached, filesOnly := full, plain
+	attached.Attachments = []providers.Attachment{
+		{MediaType: task.MediaPNG, Data: []byte("\x89PNG\r\n\x1a\n")}, {MediaType: task.MediaPDF, Data: []byte("%PDF-1.7")},
+	}
+	filesOnly.Attachments, filesOnly.Messages = attached.Attachments[1:], []task.Message{user("")}
 	shown, settings := schema, schema
 	shown.StableContext, shown.Cache, shown.CacheKey = 2, providers.Cache30m, "weir-key"
 	halfDay, hour := shown, shown
@@ -166,6 +171,7 @@ func calls() map[string]providers.Call {
 	budget := plain
 	budget.ThinkingTokens = 2048
 	return map[string]providers.Call{
+		"Attached": attached, "FilesOnly": filesOnly,
 		"Shown": shown, "ShownForAnHour": hour, "HalfADay": halfDay, "Settings": settings, "Budget": budget,
 		"Uncached": uncached,
 		"Plain":    plain, "Full": full, "Tools": tools, "Schema": schema, "Marked": marked, "MarkedTools": markedTools,

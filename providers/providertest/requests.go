@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -227,6 +228,7 @@ func (s Suite) testPrepare(t *testing.T) {
 			require.NotEqual(t, copied, prepare(t, p, c).Body)
 		}
 	})
+	t.Run("FilesStandBeforeTheText", func(t *testing.T) { t.Parallel(); s.testFiles(t, p) })
 	t.Run("MistakesAreNamed", func(t *testing.T) { t.Parallel(); s.testMistakes(t, p) })
 }
 
@@ -252,6 +254,39 @@ func (s Suite) testPrefix(t *testing.T, p providers.Provider) {
 		prefix = bodyA
 	}
 	require.Contains(t, string(prefix), string(a.Schema), "the schema is sent as it is")
+}
+
+// files are an image and a PDF, of bytes that base64 writes with every kind of its characters.
+func files() []providers.Attachment {
+	return []providers.Attachment{
+		{MediaType: task.MediaPNG, Data: []byte("\x89PNG\r\n\x1a\n\xfb\xef\xbe\xff")},
+		{MediaType: task.MediaPDF, Data: []byte("%PDF-1.7 \xfb\xff")},
+	}
+}
+
+// testFiles: files are in the last message, whole, in their order and before its text, and change nothing before it.
+func (s Suite) testFiles(t *testing.T, p providers.Provider) {
+	t.Helper()
+	c := s.call()
+	c.Messages[2].Content = "#third"
+	plain := prepare(t, p, c).Body
+	c.Attachments = files()
+	body := prepare(t, p, c).Body
+	require.True(t, json.Valid(body), string(body))
+	prefix, _, found := bytes.Cut(plain, []byte(c.Messages[1].Content))
+	require.True(t, found)
+	require.True(t, bytes.HasPrefix(body, prefix), "%s\n%s", plain, body)
+	at := len(prefix)
+	for _, part := range []string{
+		task.MediaPNG, base64.StdEncoding.EncodeToString(c.Attachments[0].Data),
+		task.MediaPDF, base64.StdEncoding.EncodeToString(c.Attachments[1].Data), "#third",
+	} {
+		i := bytes.Index(body[at:], []byte(part))
+		require.GreaterOrEqual(t, i, 0, "%q is missing or out of order in %s", part, body)
+		at += i + len(part)
+	}
+	c.Messages = []task.Message{{Role: "user"}}
+	require.NotContains(t, string(prepare(t, p, c).Body), `"text":""`, "no empty text beside the files")
 }
 
 // testExamples looks for them behind the context and before the first turn, however the prefix's end is marked.
@@ -308,6 +343,9 @@ func (s Suite) testDistinct(t *testing.T, p providers.Provider) {
 		func(c *providers.Call) { c.Schema = []byte(`{"type":"object"}`) },
 		func(c *providers.Call) { c.Messages = c.Messages[2:] },
 		func(c *providers.Call) { c.MaxOutputTokens++ },
+		func(c *providers.Call) { c.Attachments = files() },
+		func(c *providers.Call) { c.Attachments = files()[1:] },
+		func(c *providers.Call) { c.Attachments, c.Messages[2].Content = files(), "" },
 		func(c *providers.Call) { *c = withExamples(*c) },
 		func(c *providers.Call) { *c = withExamples(*c); c.Examples = c.Examples[:2] },
 		func(c *providers.Call) { *c = withExamples(*c); c.Examples[1].Content = "other" },
@@ -341,6 +379,10 @@ func (s Suite) testMistakes(t *testing.T, p providers.Provider) {
 		func(c *providers.Call) { c.Messages = c.Messages[:2] },
 		func(c *providers.Call) { c.Messages[0].Role = "system" },
 		func(c *providers.Call) { c.Tools[0].Name = "" },
+		func(c *providers.Call) { c.Attachments = []providers.Attachment{{MediaType: task.MediaPNG}} },
+		func(c *providers.Call) {
+			c.Attachments = []providers.Attachment{{MediaType: "image/svg+xml", Data: []byte("x")}}
+		},
 		func(c *providers.Call) { c.Tools[0].Parameters = []byte(`{"type":`) },
 		func(c *providers.Call) { c.Schema = []byte(`[]`) },
 		func(c *providers.Call) { c.Schema = []byte(`{}}`) },

@@ -19,7 +19,7 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err != nil {
 		return providers.Request{}, err
 	}
-	size := len(prefix) + 64
+	size := len(prefix) + 64 + httpcall.AttachmentsSize(call.Attachments)
 	for _, m := range call.Messages {
 		size += len(m.Content) + len(m.Content)/16 + 48
 	}
@@ -36,7 +36,11 @@ func appendTurns(body []byte, call providers.Call) []byte {
 		if i > 0 || body[len(body)-1] == '}' { // after the stable items
 			body = append(body, ',')
 		}
-		body = appendMessage(body, m)
+		var files []providers.Attachment
+		if i == len(call.Messages)-1 {
+			files = call.Attachments
+		}
+		body = appendMessage(body, m, files)
 	}
 	return append(body, ']')
 }
@@ -49,12 +53,41 @@ func appendReasoning(body []byte, call providers.Call) []byte {
 	return body
 }
 
-func appendMessage(dst []byte, m task.Message) []byte {
+// appendMessage writes a message, with files before its text.
+func appendMessage(dst []byte, m task.Message, files []providers.Attachment) []byte {
 	dst = append(dst, `{"type":"message","role":`...)
 	dst = httpcall.AppendString(dst, m.Role)
 	dst = append(dst, `,"content":`...)
-	dst = httpcall.AppendString(dst, m.Content)
+	if len(files) > 0 {
+		dst = appendFiles(dst, m.Content, files)
+	} else {
+		dst = httpcall.AppendString(dst, m.Content)
+	}
 	return append(dst, '}')
+}
+
+func appendFiles(dst []byte, text string, files []providers.Attachment) []byte {
+	dst = append(dst, '[')
+	for i, file := range files {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if file.MediaType == task.MediaPDF {
+			dst = append(dst, `{"type":"input_file","filename":`...)
+			dst = httpcall.AppendString(dst, httpcall.FileName(i, file))
+			dst = append(dst, `,"file_data":`...)
+		} else {
+			dst = append(dst, `{"type":"input_image","detail":"auto","image_url":`...)
+		}
+		dst = httpcall.AppendDataURL(dst, file)
+		dst = append(dst, '}')
+	}
+	if text != "" {
+		dst = append(dst, `,{"type":"input_text","text":`...)
+		dst = httpcall.AppendString(dst, text)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 // stable is the body up to the first item of the task's own. The provider stores nothing but what its cache is to keep.
@@ -108,7 +141,7 @@ func appendStableInput(dst []byte, call providers.Call) []byte {
 			dst = append(openai.AppendMarked(dst, "input_text", m.Content), '}')
 			continue
 		}
-		dst = appendMessage(dst, m)
+		dst = appendMessage(dst, m, nil)
 	}
 	return dst
 }

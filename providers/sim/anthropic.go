@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -176,17 +177,47 @@ func (r *messagesReader) content(role string) ([]block, error) {
 				return r.textInto(&b.text)
 			case "cache_control":
 				return r.lifetime(&b.ttl)
+			case "source":
+				var err error
+				b.file, err = r.source()
+				return err
 			default:
 				return r.skip()
 			}
 		})
-		if !isText && err == nil {
-			b.text = string(r.data[start:r.at]) // an image or a tool's result: it is counted as it is written
+		if b.file != nil {
+			b.text = b.file.text
+		} else if !isText && err == nil {
+			b.text = string(r.data[start:r.at]) // a tool's result: it is counted as it is written
 		}
 		blocks = append(blocks, b)
 		return err
 	})
 	return blocks, err
+}
+
+// source reads the content of an image or a document.
+func (r *messagesReader) source() (*file, error) {
+	var kind, mediaType, data string
+	err := r.object(func(name []byte) error {
+		switch string(name) {
+		case "type":
+			return r.textInto(&kind)
+		case "media_type":
+			return r.textInto(&mediaType)
+		case "data":
+			return r.textInto(&data)
+		default:
+			return r.skip()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if kind != "base64" {
+		return nil, errors.New("the simulator takes files in base64 only")
+	}
+	return readFile(mediaType, data)
 }
 
 // lifetime reads a cache_control.

@@ -83,6 +83,8 @@ func (c *promptCache) sweep(now time.Time) {
 type metered struct {
 	usage task.Usage
 	keep  []prefix
+	// cachedImages is how many of the tokens read are those of images.
+	cachedImages int64
 }
 
 // overhead is what a turn costs beyond its text.
@@ -96,7 +98,35 @@ func (s *Server) meter(q *question, m *model, w wire, now time.Time) metered {
 	if q.explicit {
 		return s.meterExplicit(q, m, now)
 	}
-	return s.meterAutomatic(q, m, now)
+	out, grid := s.meterAutomatic(q, m, w, now)
+	if _, ok := w.(generate); ok {
+		s.splitImages(q, w, &out, grid)
+	}
+	return out
+}
+
+// size is a block's tokens in a wire format.
+func (s *Server) size(b block, w wire) int {
+	if b.file != nil {
+		return int(b.file.tokens(w, s.counter))
+	}
+	return s.counter.count(b.text)
+}
+
+// splitImages counts the images of a prompt by themselves: those within its first read tokens are cached, the others not.
+func (s *Server) splitImages(q *question, w wire, out *metered, read int) {
+	at := 0
+	for _, b := range q.blocks {
+		at += overhead
+		size := s.size(b, w)
+		if b.file.isImage() {
+			cached := min(max(read-at, 0), size)
+			out.cachedImages += int64(cached)
+			out.usage.InputImage += int64(size - cached)
+		}
+		at += size
+	}
+	out.usage.Input -= out.usage.InputImage
 }
 
 // meterExplicit caches the prefixes that end with a breakpoint, and nothing else, as OpenAI's explicit mode does. Older
@@ -125,7 +155,7 @@ func (s *Server) meterMarked(q *question, m *model, now time.Time, lookback int)
 	total, marked := 0, false
 	key := m.seedOf(q)
 	for i, b := range q.blocks {
-		total += s.counter.count(b.text) + overhead
+		total += s.size(b, messages{}) + overhead
 		marked = marked || b.ttl > 0
 		prefixes[i] = prefix{tokens: total, ttl: s.lifetime(b.ttl)}
 	}
@@ -134,6 +164,9 @@ func (s *Server) meterMarked(q *question, m *model, now time.Time, lookback int)
 	}
 	for i, b := range q.blocks {
 		key = dice.Hash(dice.Hash(key, b.role), b.text)
+		if b.file != nil {
+			key = dice.Hash(key, b.file.digest)
+		}
 		prefixes[i].key = key
 	}
 	return s.markedUsage(q, m, prefixes, now, lookback)
@@ -193,18 +226,18 @@ func (s *Server) longestRead(q *question, m *model, prefixes []prefix, now time.
 	return 0
 }
 
-// meterAutomatic caches every prefix of 1,024 tokens and more on a grid of 128. Breakpoints add nothing to that here.
-func (s *Server) meterAutomatic(q *question, m *model, now time.Time) metered {
+// meterAutomatic caches every prefix of 1,024 tokens and more on a grid of 128. Breakpoints add nothing to that here. It
+// says how many tokens were read.
+func (s *Server) meterAutomatic(q *question, m *model, w wire, now time.Time) (out metered, read int) {
 	total := overhead // that of the answer's first words
 	for _, b := range q.blocks {
-		total += s.counter.count(b.text) + overhead
+		total += s.size(b, w) + overhead
 	}
-	out := metered{usage: task.Usage{Input: int64(total)}}
+	out = metered{usage: task.Usage{Input: int64(total)}}
 	if total < m.MinCache {
-		return out
+		return out, 0
 	}
-	grid := s.grid(q, m)
-	read := 0
+	grid := s.grid(q, m, w)
 	for i := len(grid) - 1; i >= 0 && read == 0; i-- {
 		if s.cache.has(grid[i], now) {
 			read = grid[i].tokens
@@ -222,11 +255,11 @@ func (s *Server) meterAutomatic(q *question, m *model, now time.Time) metered {
 		addWrite(&out.usage, orDefault(q.cacheTTL, ttlAuto), written)
 		out.usage.Input -= written
 	}
-	return out
+	return out, read
 }
 
 // grid are the prefixes of a prompt that the automatic cache may keep.
-func (s *Server) grid(q *question, m *model) []prefix {
+func (s *Server) grid(q *question, m *model, w wire) []prefix {
 	var grid []prefix
 	key, tokens := m.seedOf(q), 0
 	pending := make([]byte, 0, step*bytesPerToken)
@@ -245,11 +278,18 @@ func (s *Server) grid(q *question, m *model) []prefix {
 		for i := range overhead {
 			add(uint32(dice.Hash(uint64(i), b.role) >> 32))
 		}
-		for _, unit := range s.counter.units(b.text) {
+		for _, unit := range s.unitsOf(b, w) {
 			add(unit)
 		}
 	}
 	return grid
+}
+
+func (s *Server) unitsOf(b block, w wire) []uint32 {
+	if b.file != nil {
+		return b.file.units(b.file.tokens(w, s.counter))
+	}
+	return s.counter.units(b.text)
 }
 
 // lifetime is how long a prefix stays: what was asked for, unless the configuration says otherwise.

@@ -227,7 +227,9 @@ func (c *call) think() (thought, time.Duration, *problem) {
 	a := s.player.play(c.q, c.model, dice.New(seed, "answer"))
 	bill.usage.Reasoning = int64(a.reasoning)
 	bill.usage.Output = int64(a.reasoning + s.counter.count(a.text) + s.counter.count(a.call) + s.counter.count(a.arguments))
-	return thought{reply: c.newReply(seed, a, bill.usage), keep: bill.keep}, c.model.Latency.draw(dice.New(seed, "latency")), nil
+	done := thought{reply: c.newReply(seed, a, bill.usage), keep: bill.keep}
+	done.reply.cachedImages = bill.cachedImages
+	return done, c.model.Latency.draw(dice.New(seed, "latency")), nil
 }
 
 // promptSeed is a number for the model and all that it was given.
@@ -235,6 +237,9 @@ func (c *call) promptSeed() uint64 {
 	seed := c.model.cacheSeed
 	for _, b := range c.q.blocks {
 		seed = dice.Hash(dice.Hash(seed, b.role), b.text)
+		if b.file != nil {
+			seed = dice.Hash(seed, b.file.digest)
+		}
 	}
 	return seed
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -104,6 +105,42 @@ func (r *generateReader) eachText(each func(text string)) error {
 	})
 }
 
+// part reads a text or a file.
+func (r *generateReader) part() (block, error) {
+	var b block
+	err := r.object(func(name []byte) error {
+		switch string(name) {
+		case "text":
+			return r.textInto(&b.text)
+		case "inlineData":
+			var mediaType, data string
+			err := r.object(func(name []byte) error {
+				switch string(name) {
+				case "mimeType":
+					return r.textInto(&mediaType)
+				case "data":
+					return r.textInto(&data)
+				default:
+					return r.skip()
+				}
+			})
+			if err == nil && mediaType == task.MediaGIF {
+				err = errors.New("unsupported MIME type: image/gif")
+			}
+			if err == nil {
+				b.file, err = readFile(mediaType, data)
+			}
+			if err == nil {
+				b.text = b.file.text
+			}
+			return err
+		default:
+			return r.skip()
+		}
+	})
+	return b, err
+}
+
 func (r *generateReader) mode() error {
 	mode, err := r.text()
 	r.forced = mode == "ANY"
@@ -151,7 +188,11 @@ func (r *generateReader) turn() error {
 			}
 			return err
 		case "parts":
-			return r.eachText(func(text string) { blocks = append(blocks, block{text: text}) })
+			return r.array(func() error {
+				b, err := r.part()
+				blocks = append(blocks, b)
+				return err
+			})
 		default:
 			return r.skip()
 		}
@@ -206,7 +247,7 @@ func (generate) reply(r *reply) []byte {
 	b = append(b, finishReason(r.answer.stop)...)
 	b = append(b, `","index":0}]`...)
 	if !r.unmetered {
-		b = appendUsageMetadata(b, r.usage)
+		b = appendUsageMetadata(b, r.usage, r.cachedImages)
 	}
 	b = append(b, `,"modelVersion":`...)
 	b = httpcall.AppendString(b, r.model)
@@ -239,8 +280,9 @@ func finishReason(s stop) string {
 	return "STOP"
 }
 
-// appendUsageMetadata writes the thoughts beside the candidates and leaves out what is 0, as Google's JSON does.
-func appendUsageMetadata(b []byte, u task.Usage) []byte {
+// appendUsageMetadata writes the thoughts beside the candidates and leaves out what is 0, as Google's JSON does. Of the
+// cached tokens so many are images.
+func appendUsageMetadata(b []byte, u task.Usage, cachedImages int64) []byte {
 	b = append(b, `,"usageMetadata":{"promptTokenCount":`...)
 	b = strconv.AppendInt(b, u.Prompt(), 10)
 	for _, count := range []struct {
@@ -260,15 +302,22 @@ func appendUsageMetadata(b []byte, u task.Usage) []byte {
 		b = append(b, `":`...)
 		b = strconv.AppendInt(b, count.n, 10)
 	}
-	b = append(b, `,"promptTokensDetails":[{"modality":"TEXT","tokenCount":`...)
-	b = strconv.AppendInt(b, u.Prompt(), 10)
-	b = append(b, `}]`...)
+	b = appendModalities(append(b, `,"promptTokensDetails":`...), u.Prompt(), u.InputImage+cachedImages)
 	if u.CacheRead > 0 {
-		b = append(b, `,"cacheTokensDetails":[{"modality":"TEXT","tokenCount":`...)
-		b = strconv.AppendInt(b, u.CacheRead, 10)
-		b = append(b, `}]`...)
+		b = appendModalities(append(b, `,"cacheTokensDetails":`...), u.CacheRead, cachedImages)
 	}
 	return append(b, '}')
+}
+
+// appendModalities splits a count into text and images.
+func appendModalities(b []byte, total, images int64) []byte {
+	b = append(b, `[{"modality":"TEXT","tokenCount":`...)
+	b = strconv.AppendInt(b, total-images, 10)
+	if images > 0 {
+		b = append(b, `},{"modality":"IMAGE","tokenCount":`...)
+		b = strconv.AppendInt(b, images, 10)
+	}
+	return append(b, `}]`...)
 }
 
 func (generate) failure(p *problem, _ string) ([]byte, int) {

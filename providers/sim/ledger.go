@@ -147,6 +147,7 @@ func addUsage(sum *task.Usage, u task.Usage) {
 	sum.CacheWrite5m += u.CacheWrite5m
 	sum.CacheWrite30m += u.CacheWrite30m
 	sum.CacheWrite1h += u.CacheWrite1h
+	sum.InputImage += u.InputImage
 	sum.Output += u.Output
 	sum.Reasoning += u.Reasoning
 	sum.Characters += u.Characters

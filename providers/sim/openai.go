@@ -172,7 +172,7 @@ func (r *completionsReader) turn() error {
 	return err
 }
 
-// content reads a text or a list of parts, each of which may be a breakpoint.
+// content reads a text or a list of parts: texts, each of which may be a breakpoint, and files.
 func (r *completionsReader) content() ([]block, error) {
 	r.space()
 	if r.peek() != '[' {
@@ -186,6 +186,12 @@ func (r *completionsReader) content() ([]block, error) {
 			switch string(name) {
 			case "text":
 				return r.textInto(&b.text)
+			case "image_url", "file_data", "file":
+				f, err := r.file()
+				if f != nil {
+					b.text, b.file = f.text, f
+				}
+				return err
 			case "prompt_cache_breakpoint":
 				b.ttl = ttlOfRequest
 				return r.find("ttl", func() error { return r.ttlInto(&b.ttl) })
@@ -197,6 +203,28 @@ func (r *completionsReader) content() ([]block, error) {
 		return err
 	})
 	return blocks, err
+}
+
+// file reads a data URL, by itself as in the Responses API or inside of an object.
+func (r *completionsReader) file() (*file, error) {
+	var url string
+	r.space()
+	if r.peek() != '{' {
+		if err := r.textInto(&url); err != nil {
+			return nil, err
+		}
+		return readDataURL(url)
+	}
+	err := r.object(func(name []byte) error {
+		if string(name) == "url" || string(name) == "file_data" {
+			return r.textInto(&url)
+		}
+		return r.skip()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return readDataURL(url)
 }
 
 func (r *completionsReader) tool() error {

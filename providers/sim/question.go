@@ -44,6 +44,8 @@ type question struct {
 type block struct {
 	role string
 	text string
+	// file is an image or a PDF in place of a text; text is what a model reads in it then.
+	file *file
 	// ttl is the lifetime of the prefix that ends here, 0 when it is not marked.
 	ttl time.Duration
 }
@@ -116,6 +118,9 @@ func (p *parts) message(blocks []block) {
 	var text strings.Builder
 	for _, b := range blocks {
 		text.WriteString(b.text)
+		if b.file != nil {
+			text.WriteByte('\n')
+		}
 	}
 	p.users = append(p.users, text.String())
 }

@@ -23,13 +23,15 @@ type wire interface {
 
 // reply is an answer with all that is written around it.
 type reply struct {
-	id        string
-	model     string
-	created   time.Time
-	answer    answer
-	usage     task.Usage
-	tier      string
-	unmetered bool
+	id      string
+	model   string
+	created time.Time
+	answer  answer
+	usage   task.Usage
+	// cachedImages is how many of the tokens read from the cache are those of images.
+	cachedImages int64
+	tier         string
+	unmetered    bool
 	// cost is what the provider says that it bills, nil when it does not say.
 	cost *task.Pico
 }

@@ -57,9 +57,14 @@ func oneOf[T ~string](values ...T) *jsonschema.Schema {
 // constrain adds to the schema of the named type what Check looks at.
 func constrain(typeName string, s *jsonschema.Schema) error {
 	rules := map[string]map[string]func(*jsonschema.Schema){
-		"Task":     taskRules(),
-		"Message":  {"role": enum(task.RoleUser, task.RoleAssistant), "content": visible},
-		"Tool":     {"name": all(pattern(patternName), chars(1, task.MaxToolChars))},
+		"Task":    taskRules(),
+		"Message": {"role": enum(task.RoleUser, task.RoleAssistant), "content": visible},
+		"Tool":    {"name": all(pattern(patternName), chars(1, task.MaxToolChars))},
+		"Attachment": {
+			"url":        all(pattern(task.PatternAttachmentURL), chars(1, task.MaxURLChars)),
+			"media_type": enum(task.MediaTypes()...),
+			"sha256":     pattern(task.PatternSHA256),
+		},
 		"Outcome":  {"id": name(task.MaxIDChars), "reason": chars(0, task.MaxOutcomeReasonChars)},
 		"Envelope": {"tasks": members},
 		"Result": {
@@ -77,7 +82,13 @@ func constrain(typeName string, s *jsonschema.Schema) error {
 	case "Task":
 		filled := jsonschema.NewProperties()
 		filled.Set("messages", &jsonschema.Schema{MinItems: ptr(1)})
-		s.AnyOf = []*jsonschema.Schema{{Required: []string{"input"}}, {Required: []string{"messages"}, Properties: filled}}
+		attached := jsonschema.NewProperties()
+		attached.Set("attachments", &jsonschema.Schema{MinItems: ptr(1)})
+		s.AnyOf = []*jsonschema.Schema{
+			{Required: []string{"input"}},
+			{Required: []string{"messages"}, Properties: filled},
+			{Required: []string{"attachments"}, Properties: attached},
+		}
 	case "Outcome":
 		s.AnyOf = []*jsonschema.Schema{{Required: []string{"task_id"}}, {Required: []string{"id"}}}
 	}
@@ -94,7 +105,7 @@ func taskRules() map[string]func(*jsonschema.Schema) {
 		"messages":          items(task.MaxMessages),
 		"context":           all(items(task.MaxContextBlocks), func(s *jsonschema.Schema) { visible(s.Items) }),
 		"tools":             items(task.MaxTools),
-		"attachments":       items(0), // reserved: every one is refused
+		"attachments":       items(task.MaxAttachments),
 		"lane":              standard(task.LaneAuto),
 		"max_cost_usd":      all(pattern(patternPositive), not(patternZero)),
 		"max_output_tokens": all(atLeast(1), atMost(task.MaxOutputTokens)),
