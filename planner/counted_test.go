@@ -78,3 +78,20 @@ func TestPlan_DoubtsNeedAProviderThatIsAsked(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, got.Doubts)
 }
+
+// Files are not at hand when a plan is made, so a count of the rest would say nothing; and what a model counts of files
+// teaches nothing about its texts.
+func TestPlan_FilesAreNeitherCountedNorLearntFrom(t *testing.T) {
+	t.Parallel()
+	p := newCountingPlanner(t)
+	withFile := &task.Task{
+		Feature: "bare", Input: words(600),
+		Attachments: []task.Attachment{{URL: task.ObjectURL(task.DefaultBucket, "a"), MediaType: task.MediaPNG}},
+	}
+	got, _ := p.Plan(t.Context(), uuid.Must(uuid.NewV7()), withFile, 0)
+	require.Empty(t, got.Doubts)
+	p.Learn("small", withFile, 10_000)
+	require.Empty(t, p.Factors.Take())
+	p.Learn("small", &task.Task{Feature: "bare", Input: words(600)}, 10_000)
+	require.NotEmpty(t, p.Factors.Take())
+}

@@ -156,14 +156,14 @@ func (f *Factors) of(facts map[string]cascade.Model, feature, callPath string) m
 }
 
 // Learn takes in how many tokens a model counted in the prompt of a task that was sent as it is. Most are passed over: a
-// few a second of each feature tell as much.
+// few a second of each feature tell as much, and files are counted in another way than texts.
 func (p *Planner) Learn(model string, t *task.Task, counted int64) {
 	texts := textsOf(t)
 	bytes := 0
 	for _, text := range texts {
 		bytes += len(text)
 	}
-	if counted <= 0 || bytes > mostCounted || !p.Factors.wants(model, t.Feature) {
+	if counted <= 0 || len(t.Attachments) > 0 || bytes > mostCounted || !p.Factors.wants(model, t.Feature) {
 		return
 	}
 	known := p.prefixes[t.Feature].size.Plus(tokens.Exactly(int64(len(texts)) * framing))

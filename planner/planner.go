@@ -102,7 +102,9 @@ func (p *Planner) PlanCounted(
 	facts = p.Models.counted(facts, counts) // weir's own count is as exact as it would be without
 	plan := cascade.New(decision.Class, facts, order, prompt)
 	planned.MaxOutput = output
-	planned.Doubts = cascade.Doubts(facts, order, prompt.Tokens, prompt.Tokens, prompt.MaxOutput)
+	if len(t.Attachments) == 0 { // a count without the files would be none
+		planned.Doubts = cascade.Doubts(facts, order, prompt.Tokens, prompt.Tokens, prompt.MaxOutput)
+	}
 	if len(plan.Stages) == 0 {
 		return planned, noModel(plan, prompt)
 	}

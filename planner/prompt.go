@@ -13,9 +13,9 @@ import (
 // framing is how many tokens a provider adds to each text that is sent by itself, for its role and its borders.
 const framing = 3
 
-// promptTokens estimates everything that a call sends. Files are not read yet and count by their type. The task's own
-// texts are counted only where the plan, or the rates
-// that it is expected to cost, depend on more than their bytes tell: the estimate then decides as the exact count would.
+// promptTokens estimates everything that a call sends. Files are not read yet and count by their type. The task's own texts
+// are counted only where the plan, or the rates that it is expected to cost, depend on more than their bytes tell: the
+// estimate then decides as the exact count would.
 func (p *Planner) promptTokens(t *task.Task, facts map[string]cascade.Model, order []string, maxOutput int64) int64 {
 	texts := textsOf(t)
 	files := media.Estimate(t.Attachments)
