@@ -39,6 +39,8 @@ const (
 	APIResponses = "openai-responses"
 	APIGemini    = "gemini" // generateContent of the Gemini Developer API
 
+	APIVoyage = "voyage" // embeddings, and nothing else
+
 	APIDeepL          = "deepl"          // a translation service, which takes a text and no prompt
 	APILibreTranslate = "libretranslate" // another, also of servers with NLLB
 )
