@@ -246,6 +246,15 @@ func TestDo_Answers(t *testing.T) {
 	}
 }
 
+// TestDo_AnyBase64: base64 may spell anything, null too.
+func TestDo_AnyBase64(t *testing.T) {
+	t.Parallel()
+	s := served{body: `{"data":[{"embedding":"nullAAAAnullAAAA"}]}`}
+	reply, err := ask(t, s.client(t, catalog.APIVoyage, nil), embed.Request{Model: "m", Texts: []string{"x"}})
+	require.NoError(t, err)
+	require.Equal(t, `"nullAAAAnullAAAA"`, packed(reply.Vectors[0]...))
+}
+
 func TestDo_Refusals(t *testing.T) {
 	t.Parallel()
 	openAI := func(message, kind, code string) string {

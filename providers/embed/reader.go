@@ -94,11 +94,9 @@ const float32Bytes = 4
 
 // UnmarshalJSON reads either form, and anything else as broken.
 func (v *vector) UnmarshalJSON(raw []byte) error {
-	switch {
-	case bytes.Contains(raw, []byte("null")): // in a list it would be read as 0
-		v.broken = true
-	case raw[0] == '[':
-		v.broken = json.Unmarshal(raw, &v.numbers) != nil
+	switch raw[0] {
+	case '[': // a null in it would be read as 0
+		v.broken = bytes.Contains(raw, []byte("null")) || json.Unmarshal(raw, &v.numbers) != nil
 	default:
 		v.unpack(raw)
 	}

@@ -80,6 +80,7 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 		return &problem{kind: tooLarge, message: "Request exceeds the maximum size"}
 	}
 	q, problem := c.wire.parse(c.body, c.r.Header)
+	c.entry.API = c.wire.name() // where APIs share a path, the body tells whose it is
 	if q != nil {
 		c.q = q
 		sum := sha256.Sum256([]byte(q.last()))
