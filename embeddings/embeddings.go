@@ -15,6 +15,7 @@ import (
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers/embed"
 	"github.com/weirhq/weir/store"
+	"github.com/weirhq/weir/task"
 	"github.com/weirhq/weir/tokens"
 )
 
@@ -60,9 +61,8 @@ type Embedder struct {
 func New(cfg Config) (*Embedder, error) {
 	cfg = cfg.withDefaults()
 	e := &Embedder{cfg: cfg, factor: 1}
-	if _, err := e.price("", cfg.Now()); err != nil {
-		return nil, fmt.Errorf("embedders.%s: %s/%s has no price in force: %w", cfg.Embedder.Name, cfg.Provider.Prices,
-			cfg.Embedder.PricedAs(), err)
+	if err := CheckPrice(cfg.Book, cfg.Provider, cfg.Embedder, cfg.Now()); err != nil {
+		return nil, err
 	}
 	traits, _ := cfg.Book.Traits(cfg.Provider.Prices, cfg.Embedder.PricedAs())
 	if traits.TokenFactor > 0 {
@@ -74,6 +74,18 @@ func New(cfg Config) (*Embedder, error) {
 		e.added = voyagePrompt
 	}
 	return e, nil
+}
+
+// CheckPrice says that an embedder has a price in force, and one by the token. Every error wraps pricing.ErrUnpriced.
+func CheckPrice(book *pricing.Book, p catalog.Provider, e catalog.Embedder, at time.Time) error {
+	price, err := book.Price(pricing.Query{Provider: p.Prices, Model: e.PricedAs(), At: at})
+	if err == nil {
+		_, err = price.Cost(task.Usage{Input: 1})
+	}
+	if err != nil {
+		return fmt.Errorf("embedders.%s: %s/%s has no price in force: %w", e.Name, p.Prices, e.PricedAs(), err)
+	}
+	return nil
 }
 
 func (c Config) withDefaults() Config {

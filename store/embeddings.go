@@ -100,3 +100,47 @@ func EndEmbedding(ctx context.Context, db DB, e EmbeddingEnd) error {
 	}
 	return nil
 }
+
+// EmbeddingUsage is what an embedder was used for under one label.
+type EmbeddingUsage struct {
+	Embedder string `json:"embedder"`
+	Provider string `json:"provider"`
+	Model    string `json:"model"`
+	// Feature is the label, empty without one.
+	Feature     string `json:"feature"`
+	Calls       int64  `json:"calls"`
+	FailedCalls int64  `json:"failed_calls"`
+	// Inputs are the texts that were embedded.
+	Inputs int64 `json:"inputs"`
+	Tokens int64 `json:"tokens"`
+	// CostUSD is exact as far as the bill is known; EstimatedUSD and CostHighUSD count the rest in by weir's estimate and by
+	// the most that it can have cost.
+	CostUSD      task.Pico `json:"cost_usd"`
+	EstimatedUSD task.Pico `json:"estimated_usd"`
+	CostHighUSD  task.Pico `json:"cost_high_usd"`
+	// UnmeteredCalls have a bill that nobody told, UnpricedCalls tokens without a price.
+	UnmeteredCalls int64 `json:"unmetered_calls"`
+	UnpricedCalls  int64 `json:"unpriced_calls"`
+}
+
+// ReportEmbeddings reads the view embedding_usage, its days put together, the dearest first.
+func ReportEmbeddings(ctx context.Context, db DB, f ReportFilter) ([]EmbeddingUsage, error) {
+	return queryReport[EmbeddingUsage](ctx, db, "report embeddings", f, `
+		SELECT embedder,
+		       provider,
+		       model,
+		       coalesce(feature, '') AS feature,
+		       sum(calls)::bigint AS calls,
+		       sum(failed_calls)::bigint AS failed_calls,
+		       sum(inputs)::bigint AS inputs,
+		       sum(tokens)::bigint AS tokens,
+		       (sum(cost_usd) * 1e12)::bigint AS cost_usd,
+		       (sum(estimated_usd) * 1e12)::bigint AS estimated_usd,
+		       (sum(cost_high_usd) * 1e12)::bigint AS cost_high_usd,
+		       sum(unmetered_calls)::bigint AS unmetered_calls,
+		       sum(unpriced_calls)::bigint AS unpriced_calls
+		FROM weir.embedding_usage
+		WHERE `+reported+`
+		GROUP BY embedder, provider, model, feature
+		ORDER BY sum(estimated_usd) DESC, embedder, model, feature`)
+}
