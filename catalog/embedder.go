@@ -17,7 +17,8 @@ type Embedder struct {
 	PriceModel string
 	// Dimensions shortens the vectors; 0 leaves them as long as the model makes them.
 	Dimensions int
-	// InputType is what texts are unless a call says otherwise: query or document; empty says nothing. OpenAI's API has none.
+	// InputType is what texts are unless a call says otherwise: query or document; empty says nothing. OpenAI's API has
+	// none.
 	InputType string
 	// Inputs is the most texts of one request; 0 takes the API's limit.
 	Inputs int
@@ -80,13 +81,14 @@ func checkEmbedders(c *Catalog, r *report) {
 			r.add(path+".input_type", "is set, but the API %s has none; a text is embedded alike whatever it is for", p.API)
 		}
 		if e.RequestTokens > 0 && e.InputTokens > e.RequestTokens {
-			r.add(path+".tokens_per_input", "is %d, above tokens_per_request, which is %d: the longest text would fit no request",
-				e.InputTokens, e.RequestTokens)
+			r.add(path+".tokens_per_input",
+				"is %d, above tokens_per_request, which is %d: the longest text would fit no request", e.InputTokens, e.RequestTokens)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		if p := c.Providers[c.Models[name].Provider]; p.API == APIVoyage {
-			r.add("models."+name+".provider", "names provider %q, whose API %s only embeds; define it under embedders", p.Name, p.API)
+			r.add("models."+name+".provider", "names provider %q, whose API %s only embeds; define it under embedders",
+				p.Name, p.API)
 		}
 	}
 }

@@ -9,8 +9,8 @@ type Bill struct {
 	// Tokens are what was metered, and Cost is that of the calls whose bill is known.
 	Tokens int64
 	Cost   task.Pico
-	// Unknown is how many calls have a bill that is not known: the provider tells no usage, an answer was lost, or the model
-	// that answered has no price. The true cost is between Cost and CostHigh, and about EstimatedCost.
+	// Unknown is how many calls have a bill that is not known: the provider tells no usage, an answer was lost, or the
+	// model that answered has no price. The true cost is between Cost and CostHigh, and about EstimatedCost.
 	Unknown       int
 	EstimatedCost task.Pico
 	CostHigh      task.Pico

@@ -87,7 +87,8 @@ func (r *run) begin(ctx context.Context, s span) (store.EmbeddingCall, embed.Pre
 	return c, prepared, err
 }
 
-// reckon is what a call should cost, and the most that it can: no token is shorter than a byte. Both are nil without a price.
+// reckon is what a call should cost, and the most that it can: no token is shorter than a byte. Both are nil without a
+// price.
 func (r *run) reckon(at time.Time, estimated, most int64) (estimate, bound *task.Pico) {
 	price, err := r.price("", at)
 	if err != nil {
@@ -104,8 +105,8 @@ func (r *run) reckon(at time.Time, estimated, most int64) (estimate, bound *task
 	return &cost.Total, &highest
 }
 
-// price is the price of an answer by the model that it names: as planner.Models has it for models, one that bears the name
-// that was asked for, or none, has the embedder's price.
+// price is the price of an answer by the model that it names: as planner.Models has it for models, one that bears the
+// name that was asked for, or none, has the embedder's price.
 func (e *Embedder) price(answered string, at time.Time) (pricing.Price, error) {
 	if answered == "" || answered == e.cfg.Embedder.ID {
 		answered = e.cfg.Embedder.PricedAs()
@@ -122,8 +123,8 @@ func (r *run) keep(s span, vectors [][]float32) {
 // settle books how a call ended.
 func (r *run) settle(ctx context.Context, begun store.EmbeddingCall, reply embed.Reply, err error) error {
 	end := store.EmbeddingEnd{
-		ID: begun.ID, FinishedAt: r.cfg.Now(), ModelAnswered: reply.Model, ReportedCost: reply.ReportedCost, Status: http.StatusOK,
-		RequestID: reply.RequestID,
+		ID: begun.ID, FinishedAt: r.cfg.Now(), ModelAnswered: reply.Model, ReportedCost: reply.ReportedCost,
+		Status: http.StatusOK, RequestID: reply.RequestID,
 	}
 	var failed *providers.CallError
 	if errors.As(err, &failed) {

@@ -1,5 +1,6 @@
-// Package embeddings turns texts into vectors by a model at a provider: in requests of the size that its API takes, tried
-// again where that helps, priced exactly, and recorded before each of them leaves. It keeps no text and no vector.
+// Package embeddings turns texts into vectors by a model at a provider: in requests of the size that its API takes,
+// tried again where that helps, priced exactly, and recorded before each of them leaves. It keeps no text and no
+// vector.
 package embeddings
 
 import (
@@ -36,7 +37,8 @@ type Config struct {
 	Tries int
 	// Patience is the longest wait between two of them; who is asked to wait longer gives up. Default two minutes.
 	Patience time.Duration
-	// Now is the clock, Jitter a number in [0, 1) for waits, and Sleep a wait that a context ends. Defaults: the machine's.
+	// Now is the clock, Jitter a number in [0, 1) for waits, and Sleep a wait that a context ends. Defaults: the
+	// machine's.
 	Now    func() time.Time
 	Jitter func() float64
 	Sleep  func(context.Context, time.Duration) error
@@ -56,8 +58,8 @@ type Embedder struct {
 	added  int64
 }
 
-// New makes an embedder. A model without a price in force is an error that wraps pricing.ErrUnpriced: its calls would be
-// a hole in the ledger.
+// New makes an embedder. A model without a price in force is an error that wraps pricing.ErrUnpriced: its calls would
+// be a hole in the ledger.
 func New(cfg Config) (*Embedder, error) {
 	cfg = cfg.withDefaults()
 	e := &Embedder{cfg: cfg, factor: 1}
@@ -150,9 +152,9 @@ type InputError struct {
 
 func (e *InputError) Error() string { return fmt.Sprintf("input %d %s", e.Index, e.Reason) }
 
-// Embed embeds texts. A text that is empty or longer than the model takes is an *InputError, before anything is sent where
-// weir's own count tells. When a call fails for good the error wraps its *providers.CallError, no further call is begun,
-// and the Result holds what was embedded and all that was paid: it counts whatever the error.
+// Embed embeds texts. A text that is empty or longer than the model takes is an *InputError, before anything is sent
+// where weir's own count tells. When a call fails for good the error wraps its *providers.CallError, no further call is
+// begun, and the Result holds what was embedded and all that was paid: it counts whatever the error.
 //
 // Calls that have been sent are waited for when ctx is cancelled, because they are paid; its deadline bounds them.
 func (e *Embedder) Embed(ctx context.Context, texts []string, o Options) (Result, error) {
@@ -186,5 +188,6 @@ func (e *Embedder) count(texts []string) ([]int64, error) {
 func (e *Embedder) tooLong(index int, what string) error {
 	return &InputError{index, fmt.Sprintf(
 		"%s, and %s takes %d: split it, or, if that is not its limit, set tokens_per_input of the embedder %q",
-		what, e.cfg.Embedder.ID, e.limits.InputTokens, e.cfg.Embedder.Name)}
+		what, e.cfg.Embedder.ID, e.limits.InputTokens, e.cfg.Embedder.Name,
+	)}
 }

@@ -31,8 +31,8 @@ const (
 	voyageRequestTokensMiddle = 320_000 // voyage-4, voyage-3.5, voyage-2
 	voyageRequestTokensLite   = 1_000_000
 
-	// https://ai.google.dev/gemini-api/docs/embeddings; the number of texts is the API's own refusal, "at most 100 requests
-	// can be in one batch". There is no limit of a request's tokens but what its texts come to.
+	// https://ai.google.dev/gemini-api/docs/embeddings; the number of texts is the API's own refusal, "at most 100
+	// requests can be in one batch". There is no limit of a request's tokens but what its texts come to.
 	geminiInputs      = 100
 	geminiInputTokens = 2048
 
@@ -45,8 +45,8 @@ const (
 // voyagePrompt is more than the tokens of the prompt that Voyage puts before a text of an input type, and bills.
 const voyagePrompt = 12
 
-// fillTo is how full requests are made of tokens, in percent: the count is weir's and not the provider's. A request that is
-// refused for its size all the same is halved.
+// fillTo is how full requests are made of tokens, in percent: the count is weir's and not the provider's. A request
+// that is refused for its size all the same is halved.
 const fillTo = 90
 
 func limitsOf(p catalog.Provider, e catalog.Embedder, window int64) Limits {

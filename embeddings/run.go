@@ -103,7 +103,8 @@ func (r *run) persist(ctx context.Context, s span) error {
 		}
 		now := r.cfg.Now()
 		d := cascade.Decide(cascade.State{
-			Stages: 1, Calls: calls, Attempts: counted, ModelAttempts: counted, MaxAttempts: r.cfg.Tries, Now: now, Jitter: r.cfg.Jitter(),
+			Stages: 1, Calls: calls, Attempts: counted, ModelAttempts: counted, MaxAttempts: r.cfg.Tries, Now: now,
+			Jitter: r.cfg.Jitter(),
 		}, cascade.Event{Failure: failed.Class, RetryAfter: failed.RetryAfter, Reason: failed.Message})
 		if d.Counted {
 			counted++

@@ -16,7 +16,8 @@ func TestEmbedded_SelfHosted(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range []string{"bge-m3", "qwen3-embedding:0.6b", "BAAI/bge-m3", "/models/llama-3.1-8b.gguf"} {
 		cost, err := mustPrice(t, book, pricing.Query{Provider: "self-hosted", Model: name, At: november()}).Cost(
-			task.Usage{Input: 1_000_000, CacheRead: 10, Output: 1_000_000})
+			task.Usage{Input: 1_000_000, CacheRead: 10, Output: 1_000_000},
+		)
 		require.NoError(t, err)
 		require.Zero(t, cost.Total, name)
 		require.Equal(t, "self-hosted/any@always#1", cost.Row)

@@ -22,8 +22,8 @@ type EmbeddingCall struct {
 	// Feature is a label of the caller's; empty is none.
 	Feature string
 	Inputs  int
-	// EstimatedTokens is weir's own count, EstimatedCost what it would cost, and Bound the most that the call can cost; nil
-	// where no price is known.
+	// EstimatedTokens is weir's own count, EstimatedCost what it would cost, and Bound the most that the call can cost;
+	// nil where no price is known.
 	EstimatedTokens int64
 	EstimatedCost   *task.Pico
 	Bound           *task.Pico
@@ -113,8 +113,8 @@ type EmbeddingUsage struct {
 	// Inputs are the texts that were embedded.
 	Inputs int64 `json:"inputs"`
 	Tokens int64 `json:"tokens"`
-	// CostUSD is exact as far as the bill is known; EstimatedUSD and CostHighUSD count the rest in by weir's estimate and by
-	// the most that it can have cost.
+	// CostUSD is exact as far as the bill is known; EstimatedUSD and CostHighUSD count the rest in by weir's estimate and
+	// by the most that it can have cost.
 	CostUSD      task.Pico `json:"cost_usd"`
 	EstimatedUSD task.Pico `json:"estimated_usd"`
 	CostHighUSD  task.Pico `json:"cost_high_usd"`

@@ -30,8 +30,8 @@ type embedCmd struct {
 
 // Help is the long help.
 func (embedCmd) Help() string {
-	return `A line of the input is {"id": "...", "text": "..."}, and of the output {"id": "...", "embedding": [...]}, in the same
-order. Requests are as large as the provider takes. Every call is recorded in Postgres before it leaves (the view
+	return `A line of the input is {"id": "...", "text": "..."}, and of the output {"id": "...", "embedding": [...]}, in the
+same order. Requests are as large as the provider takes. Every call is recorded in Postgres before it leaves (the view
 embedding_usage); --no-record leaves that out. When a call fails for good, what was paid until then is written.`
 }
 
@@ -128,7 +128,7 @@ func (c *embedCmd) output(a *app) (io.WriteCloser, error) {
 	if c.Output == standardInput {
 		return openWriter{a.stdout}, nil
 	}
-	file, err := os.OpenFile(c.Output, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // vectors are for others too
+	file, err := os.OpenFile(c.Output, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // no secrets are in it
 	if err != nil {
 		return nil, fmt.Errorf("open output: %w", err)
 	}
@@ -167,8 +167,8 @@ func (c *embedCmd) report(w io.Writer, e *embedding) error {
 	line := fmt.Sprintf("embedded %d of %s in %s: %s tokens, %s USD", e.embedded, amount(e.read, "input"),
 		amount(b.Calls, "call"), showCount(b.Tokens), b.Cost)
 	if b.Unknown > 0 {
-		line += fmt.Sprintf("; the bill of %s is not known: all together about %s USD, at most %s USD", amount(b.Unknown, "call"),
-			b.EstimatedCost, b.CostHigh)
+		line += fmt.Sprintf("; the bill of %s is not known: all together about %s USD, at most %s USD",
+			amount(b.Unknown, "call"), b.EstimatedCost, b.CostHigh)
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err

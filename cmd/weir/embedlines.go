@@ -62,7 +62,8 @@ func (r *lineReader) decode(line []byte) (embedLine, error) {
 		Text *string         `json:"text"`
 	}
 	wrong := func(what string) (embedLine, error) {
-		return embedLine{}, fmt.Errorf(`line %d %s; write {"id": "...", "text": "..."}, or read plain lines with --text`, r.number, what)
+		return embedLine{}, fmt.Errorf(`line %d %s; write {"id": "...", "text": "..."}, or read plain lines with --text`,
+			r.number, what)
 	}
 	err := json.Unmarshal(line, &l)
 	switch {
@@ -139,8 +140,7 @@ func (e *embedding) embed(ctx context.Context, part []embedLine) error {
 	if writeErr := e.write(part, result.Vectors); writeErr != nil {
 		return errors.Join(err, writeErr)
 	}
-	var input *embeddings.InputError
-	if errors.As(err, &input) {
+	if input, ok := errors.AsType[*embeddings.InputError](err); ok {
 		line := part[input.Index]
 		return fmt.Errorf("line %d, id %s, %s", line.number, line.id, input.Reason)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers/anthropic"
 	"github.com/weirhq/weir/providers/deepl"
+	"github.com/weirhq/weir/providers/embed"
 	"github.com/weirhq/weir/providers/gemini"
 	"github.com/weirhq/weir/providers/libretranslate"
 	"github.com/weirhq/weir/providers/openai"
@@ -162,7 +163,8 @@ func usageObject(body []byte) (raw json.RawMessage, how served, err error) {
 	return raw, how, nil
 }
 
-// usageReader is the reader of a provider's usage. OpenAI has two formats, which name their counts differently.
+// usageReader is the reader of a provider's usage. OpenAI has two formats, which name their counts differently, and those
+// of embeddings count no output.
 func usageReader(provider string, raw json.RawMessage) func(json.RawMessage) *task.Usage {
 	switch provider {
 	case deeplPro, deeplFree:
@@ -171,14 +173,26 @@ func usageReader(provider string, raw json.RawMessage) func(json.RawMessage) *ta
 		return libretranslate.ReadUsage
 	case "anthropic":
 		return anthropic.ReadUsage
-	case "google":
-		return gemini.ReadUsage
+	case "voyageai":
+		return embed.ReadVoyageUsage
 	}
 	var counts struct {
-		Input *int64 `json:"input_tokens"`
+		Input       *int64 `json:"input_tokens"`
+		Prompt      *int64 `json:"prompt_tokens"`
+		Completion  *int64 `json:"completion_tokens"`
+		Total       *int64 `json:"total_tokens"`
+		GeminiTotal *int64 `json:"totalTokenCount"`
 	}
-	if json.Unmarshal(raw, &counts) == nil && counts.Input != nil {
+	_ = json.Unmarshal(raw, &counts) // the reader says what is wrong with it
+	switch {
+	case provider == "google" && counts.GeminiTotal == nil:
+		return embed.ReadGeminiUsage
+	case provider == "google":
+		return gemini.ReadUsage
+	case counts.Input != nil:
 		return responses.ReadUsage
+	case counts.Completion == nil && counts.Prompt != nil && counts.Total != nil:
+		return embed.ReadOpenAIUsage
 	}
 	return openai.ReadUsage
 }

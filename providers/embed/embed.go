@@ -127,8 +127,8 @@ func (c *Client) Prepare(r Request) (Prepared, error) {
 	return Prepared{Request: request, inputs: len(r.Texts), dimensions: r.Dimensions}, nil
 }
 
-// Do sends a request once and reads the answer whole. Every error is a *providers.CallError; the Reply then still has what
-// was metered, and no vectors.
+// Do sends a request once and reads the answer whole. Every error is a *providers.CallError; the Reply then still has
+// what was metered, and no vectors.
 func (c *Client) Do(ctx context.Context, p Prepared) (Reply, error) {
 	reader := reader{wire: c.wire, inputs: p.inputs, dimensions: p.dimensions}
 	reply, err := c.http.DoAs(ctx, p.Request, &reader)
@@ -144,8 +144,8 @@ const assumedDimensions = 4096
 // vectorFrame is more than what stands around the numbers of a vector in an answer.
 const vectorFrame = 256
 
-// MostInputs is how many vectors of a length fit into an answer that is still read; 0 dimensions means that their length
-// is not known. It is at least 1.
+// MostInputs is how many vectors of a length fit into an answer that is still read; 0 dimensions means that their
+// length is not known. It is at least 1.
 func (c *Client) MostInputs(dimensions int) int {
 	if dimensions == 0 {
 		dimensions = assumedDimensions

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -338,12 +337,12 @@ func TestMostInputs(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestDo_CancelledBefore(t *testing.T) {
+func TestDo_NobodyListens(t *testing.T) {
 	t.Parallel()
 	s := served{}
 	c := s.client(t, catalog.APIVoyage, func(cfg *providers.Config) { cfg.BaseURL = "http://127.0.0.1:1" })
 	_, err := ask(t, c, two())
 	var failed *providers.CallError
-	require.True(t, errors.As(err, &failed))
+	require.ErrorAs(t, err, &failed)
 	require.Equal(t, task.FailNotSent, failed.Class)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// generative is batchEmbedContents of the Gemini Developer API, which names the model in the URL and in each text's part.
+// generative is batchEmbedContents of the Gemini Developer API, which names the model in the URL and in each text's
+// part.
 type generative struct{}
 
 func newGemini(cfg providers.Config) (*httpcall.Client, wire, error) {

@@ -110,8 +110,8 @@ func (o *openAI) decode(a httpcall.Answer) (providers.Reply, []item, *httpcall.F
 	return reply, items, nil
 }
 
-// ReadOpenAIUsage reads the usage of embeddings, which is a prompt and its total. Servers that leave one of them out are
-// taken at the other's word; it is nil when they differ, or count nothing.
+// ReadOpenAIUsage reads the usage of embeddings, which is a prompt and its total. Servers that leave one of them out
+// are taken at the other's word; it is nil when they differ, or count nothing.
 func ReadOpenAIUsage(raw json.RawMessage) *task.Usage {
 	var u struct {
 		Prompt *int64 `json:"prompt_tokens"`

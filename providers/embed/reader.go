@@ -41,7 +41,8 @@ func (r *reader) Decode(a httpcall.Answer) (providers.Reply, *httpcall.Fault) {
 	}
 	if got := len(vectors[0]); r.dimensions > 0 && got != r.dimensions {
 		return reply, &httpcall.Fault{Class: task.FailInvalid, Message: fmt.Sprintf(
-			"asked for %d dimensions, got %d: the server does not shorten this model's vectors", r.dimensions, got)}
+			"asked for %d dimensions, got %d: the server does not shorten this model's vectors", r.dimensions, got,
+		)}
 	}
 	r.vectors = vectors
 	return reply, nil
@@ -82,8 +83,8 @@ func ordered(items []item, inputs int) ([][]float32, error) {
 	return vectors, nil
 }
 
-// vector is a list of numbers, or their bytes in base64: float32, little-endian. Both are exact, as the numbers are written
-// for a float32 to be read.
+// vector is a list of numbers, or their bytes in base64: float32, little-endian. Both are exact, as the numbers are
+// written for a float32 to be read.
 type vector struct {
 	numbers []float32
 	// broken says that it was neither. It is no error of decoding, which would hide what comes after it: the usage.
@@ -124,8 +125,8 @@ func (v vector) finite() bool {
 	return true
 }
 
-// The most that a number has in an answer: four bytes in base64 are less than six characters; in decimals it has 25 with its
-// comma, and a line of its own with an indent where the answer is laid out for people, as Google's is.
+// The most that a number has in an answer: four bytes in base64 are less than six characters; in decimals it has 25
+// with its comma, and a line of its own with an indent where the answer is laid out for people, as Google's is.
 const (
 	packedBytes  = 6
 	decimalBytes = 40

@@ -55,8 +55,8 @@ func (voyage) decode(a httpcall.Answer) (providers.Reply, []item, *httpcall.Faul
 	return reply, items, nil
 }
 
-// ReadVoyageUsage reads the usage of Voyage's embeddings, which is one number, the prompts of input types included. It is
-// nil when there is none, or nothing was counted.
+// ReadVoyageUsage reads the usage of Voyage's embeddings, which is one number, the prompts of input types included. It
+// is nil when there is none, or nothing was counted.
 func ReadVoyageUsage(raw json.RawMessage) *task.Usage {
 	var u struct {
 		Total *int64 `json:"total_tokens"`
@@ -70,7 +70,8 @@ func ReadVoyageUsage(raw json.RawMessage) *task.Usage {
 // fault reads {"detail": words}. "The max allowed tokens per submitted batch is 120000" is about all texts together.
 func (voyage) fault(a httpcall.Answer) httpcall.Fault {
 	fault := openai.FaultOfBody(a)
-	if fault.Class == task.FailBadRequest && httpcall.Mentions(fault.Message, "tokens per submitted batch", "too many tokens") {
+	tooLong := httpcall.Mentions(fault.Message, "tokens per submitted batch", "too many tokens")
+	if fault.Class == task.FailBadRequest && tooLong {
 		fault.Class = task.FailTooLong
 	}
 	return fault

@@ -52,6 +52,7 @@ func embedders() map[string]ModelProfile {
 			Dimensions: 1024, Lengths: []int{256, 512, 2048}, Inputs: 1000, InputTokens: 32_000, RequestTokens: tokens,
 		})
 	}
+	google := EmbeddingProfile{Dimensions: 3072, Inputs: 100, InputTokens: 2048, Cuts: true, Untold: true}
 	return map[string]ModelProfile{
 		"text-embedding-3-small": openAI(1536),
 		"text-embedding-3-large": openAI(3072),
@@ -59,7 +60,7 @@ func embedders() map[string]ModelProfile {
 		"voyage-4-lite":          voyage(1_000_000),
 		"voyage-4-large":         voyage(120_000),
 		"voyage-3.5":             voyage(320_000),
-		"gemini-embedding-001":   with(EmbeddingProfile{Dimensions: 3072, Inputs: 100, InputTokens: 2048, Cuts: true, Untold: true}),
+		"gemini-embedding-001":   with(google),
 	}
 }
 
@@ -92,13 +93,27 @@ func embeddingQuestion(model string, e embedding, header http.Header) *question 
 // embedWire is a format of embeddings, which has its own words for requests that are too large.
 type embedWire interface {
 	wire
-	tooMany(inputs, most int) *problem
-	inputTooLong(index, tokens, most int) *problem
-	requestTooLong(model string, tokens, most int) *problem
+	tooLarge(x excess) *problem
 	badDimensions(p EmbeddingProfile, asked int) *problem
 	// prompt is put before each text, and billed.
 	prompt(inputType string) string
 }
+
+// excess is what exceeds a limit of a request: its texts, the tokens of one text, or those of all.
+type excess struct {
+	what      excessOf
+	model     string
+	index     int // of the text
+	got, most int
+}
+
+type excessOf int
+
+const (
+	excessInputs excessOf = iota
+	excessInput
+	excessTokens
+)
 
 // embed answers as a model for embeddings does.
 func (c *call) embed() (thought, time.Duration, *problem) {
@@ -110,7 +125,7 @@ func (c *call) embed() (thought, time.Duration, *problem) {
 	dimensions := orDefault(e.dimensions, p.Dimensions)
 	switch {
 	case p.Inputs > 0 && len(e.texts) > p.Inputs:
-		return thought{}, 0, w.tooMany(len(e.texts), p.Inputs)
+		return thought{}, 0, w.tooLarge(excess{excessInputs, c.model.id, 0, len(e.texts), p.Inputs})
 	case !p.makes(dimensions):
 		return thought{}, 0, w.badDimensions(p, dimensions)
 	}
@@ -121,7 +136,7 @@ func (c *call) embed() (thought, time.Duration, *problem) {
 		tokens := before + c.server.counter.count(text)
 		if p.InputTokens > 0 && tokens > p.InputTokens {
 			if !e.cuts && !p.Cuts {
-				return thought{}, 0, w.inputTooLong(i, tokens, p.InputTokens)
+				return thought{}, 0, w.tooLarge(excess{excessInput, c.model.id, i, tokens, p.InputTokens})
 			}
 			text, tokens = c.server.counter.cut(text, p.InputTokens-before), p.InputTokens
 		}
@@ -129,7 +144,7 @@ func (c *call) embed() (thought, time.Duration, *problem) {
 		vectors[i] = c.vector(text, e.inputType, dimensions)
 	}
 	if p.RequestTokens > 0 && total > p.RequestTokens {
-		return thought{}, 0, w.requestTooLong(c.model.id, total, p.RequestTokens)
+		return thought{}, 0, w.tooLarge(excess{excessTokens, c.model.id, 0, total, p.RequestTokens})
 	}
 	seed := c.promptSeed()
 	r := c.newReply(seed, answer{}, task.Usage{Input: int64(total)})
@@ -146,8 +161,7 @@ const (
 // vector is a unit vector that is always the same for a text, and near those of texts with the same words.
 func (c *call) vector(text, inputType string, dimensions int) []float32 {
 	sum := make([]float64, dimensions)
-	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
-	for _, word := range words {
+	for _, word := range strings.FieldsFunc(strings.ToLower(text), noWord) {
 		d := dice.New(dice.Hash(c.model.cacheSeed, word), "word")
 		for range marksOfWord {
 			if at := d.Below(c.model.Embeds.Dimensions); at < dimensions { // shorter vectors are the beginnings of longer ones
@@ -168,6 +182,8 @@ func (c *call) vector(text, inputType string, dimensions int) []float32 {
 	}
 	return vector
 }
+
+func noWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }
 
 // embeddingList is /v1/embeddings of OpenAI, and of Voyage, which has the same path: the model tells whose it is.
 type embeddingList struct {
@@ -241,40 +257,45 @@ func (l *embeddingList) prompt(inputType string) string {
 	return ""
 }
 
-func (l *embeddingList) tooMany(inputs, most int) *problem {
+func (l *embeddingList) tooLarge(x excess) *problem {
 	if l.voyage {
-		return invalidf("The batch size limit is %d. Your batch size is %d.", most, inputs)
+		return l.tooLargeForVoyage(x)
 	}
-	return &problem{
-		kind: invalid, code: "array_above_max_length",
-		message: fmt.Sprintf("Invalid 'input': array too long. Expected an array with maximum length %d, but got one with length %d.", most, inputs),
+	switch x.what {
+	case excessInputs:
+		return &problem{kind: invalid, code: "array_above_max_length", message: fmt.Sprintf(
+			"Invalid 'input': array too long. Expected an array with maximum length %d, but got one with length %d.",
+			x.most, x.got,
+		)}
+	case excessTokens:
+		return &problem{
+			kind: invalid, code: "max_tokens_per_request",
+			message: fmt.Sprintf("Requested %d tokens, max %d tokens per request", x.got, x.most),
+		}
+	case excessInput:
 	}
+	return invalidf("Invalid 'input[%d]': maximum input length is %d tokens.", x.index, x.most)
 }
 
-func (l *embeddingList) inputTooLong(index, _, most int) *problem {
-	if l.voyage {
-		return invalidf("The example at index %d in your batch has too many tokens and does not fit into the model's context "+
-			"window of %d tokens.", index, most)
+func (l *embeddingList) tooLargeForVoyage(x excess) *problem {
+	switch x.what {
+	case excessInputs:
+		return invalidf("The batch size limit is %d. Your batch size is %d.", x.most, x.got)
+	case excessTokens:
+		return invalidf("Request to model '%s' failed. The max allowed tokens per submitted batch is %d. Your batch has "+
+			"%d tokens after truncation.", x.model, x.most, x.got)
+	case excessInput:
 	}
-	return invalidf("Invalid 'input[%d]': maximum input length is %d tokens.", index, most)
-}
-
-func (l *embeddingList) requestTooLong(model string, tokens, most int) *problem {
-	if l.voyage {
-		return invalidf("Request to model '%s' failed. The max allowed tokens per submitted batch is %d. Your batch has %d tokens "+
-			"after truncation.", model, most, tokens)
-	}
-	return &problem{
-		kind: invalid, code: "max_tokens_per_request",
-		message: fmt.Sprintf("Requested %d tokens, max %d tokens per request", tokens, most),
-	}
+	return invalidf("The example at index %d in your batch has too many tokens and does not fit into the model's context "+
+		"window of %d tokens.", x.index, x.most)
 }
 
 func (l *embeddingList) badDimensions(p EmbeddingProfile, asked int) *problem {
 	if l.voyage {
 		return invalidf("Argument 'output_dimension' is %d; the model makes %d, or one of %v", asked, p.Dimensions, p.Lengths)
 	}
-	return invalidf("Invalid value for 'dimensions' = %d. Must be greater than 0 and less than or equal to %d.", asked, p.Dimensions)
+	return invalidf("Invalid value for 'dimensions' = %d. Must be greater than 0 and less than or equal to %d.",
+		asked, p.Dimensions)
 }
 
 func (l *embeddingList) reply(r *reply) []byte {
@@ -368,17 +389,18 @@ func (b batchEmbed) parse(body []byte, header http.Header) (*question, *problem)
 	var e embedding
 	var mistake *problem
 	for i, one := range r.Requests {
-		text := ""
+		var parts []string
 		for _, part := range one.Content.Parts {
-			text += part.Text
+			parts = append(parts, part.Text)
 		}
+		text := strings.Join(parts, "")
 		e.texts, e.inputType = append(e.texts, text), one.TaskType
 		if one.Dimensions != nil {
 			e.dimensions = orDefault(*one.Dimensions, -1)
 		}
 		switch {
 		case one.Model != "models/"+b.model:
-			mistake = invalidf("* BatchEmbedContentsRequest.requests[%d].model: the model must match the one in the batch request\n", i)
+			mistake = invalidf("* BatchEmbedContentsRequest.requests[%d].model: the model must match that of the batch\n", i)
 		case text == "":
 			mistake = invalidf("* BatchEmbedContentsRequest.requests[%d].content: contents is not specified\n", i)
 		}
@@ -395,16 +417,11 @@ func (b batchEmbed) parse(body []byte, header http.Header) (*question, *problem)
 
 func (batchEmbed) prompt(string) string { return "" }
 
-func (batchEmbed) tooMany(_, most int) *problem {
-	return invalidf("* BatchEmbedContentsRequest.requests: at most %d requests can be in one batch\n", most)
-}
-
-func (batchEmbed) inputTooLong(_, tokens, _ int) *problem {
-	return &problem{kind: tooLong, message: strconv.Itoa(tokens) + " tokens"}
-}
-
-func (batchEmbed) requestTooLong(_ string, tokens, _ int) *problem {
-	return &problem{kind: tooLong, message: strconv.Itoa(tokens) + " tokens"}
+func (batchEmbed) tooLarge(x excess) *problem {
+	if x.what == excessInputs {
+		return invalidf("* BatchEmbedContentsRequest.requests: at most %d requests can be in one batch\n", x.most)
+	}
+	return &problem{kind: tooLong, message: strconv.Itoa(x.got) + " tokens"}
 }
 
 func (batchEmbed) badDimensions(p EmbeddingProfile, asked int) *problem {
