@@ -177,9 +177,15 @@ func (e *Embedder) count(texts []string) ([]int64, error) {
 		if text == "" {
 			return nil, &InputError{i, "is empty: leave it out"}
 		}
-		counts[i] = int64(math.Ceil(float64(e.cfg.Counter.Count(text))*e.factor)) + e.added
-		if counts[i] > e.limits.InputTokens {
-			return nil, e.tooLong(i, fmt.Sprintf("has about %d tokens by weir's count", counts[i]))
+		plain := e.cfg.Counter.Count(text)
+		counts[i] = int64(math.Ceil(float64(plain)*e.factor)) + e.added
+		// The factor is on the safe side. Where the provider refuses what is too long, it knows better.
+		judged := plain
+		if cuts(e.cfg.Provider) {
+			judged = counts[i]
+		}
+		if judged > e.limits.InputTokens {
+			return nil, e.tooLong(i, fmt.Sprintf("has about %d tokens by weir's count", judged))
 		}
 	}
 	return counts, nil
@@ -187,7 +193,7 @@ func (e *Embedder) count(texts []string) ([]int64, error) {
 
 func (e *Embedder) tooLong(index int, what string) error {
 	return &InputError{index, fmt.Sprintf(
-		"%s, and %s takes %d: split it, or, if that is not its limit, set tokens_per_input of the embedder %q",
+		"%s, and %s takes %d: split it, or set tokens_per_input of the embedder %q where weir is mistaken",
 		what, e.cfg.Embedder.ID, e.limits.InputTokens, e.cfg.Embedder.Name,
 	)}
 }

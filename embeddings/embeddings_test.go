@@ -194,7 +194,7 @@ func TestEmbed_RefusesBeforeSending(t *testing.T) {
 		words string
 	}{
 		{[]string{"a", "", "c"}, 1, "input 1 is empty: leave it out"},
-		{[]string{"a", "b", strings.Repeat("many words ", 200)}, 2, "input 2 has about 534 tokens by weir's count, and voyage-4 takes 100: split it, or, if that is not its limit, set tokens_per_input of the embedder \"faq\""},
+		{[]string{"a", "b", strings.Repeat("many words ", 200)}, 2, "input 2 has about 401 tokens by weir's count, and voyage-4 takes 100: split it, or set tokens_per_input of the embedder \"faq\" where weir is mistaken"},
 	} {
 		got, err := e.Embed(t.Context(), tt.texts, embeddings.Options{})
 		var input *embeddings.InputError
@@ -207,6 +207,20 @@ func TestEmbed_RefusesBeforeSending(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, got.Vectors)
 	require.Empty(t, b.sim.Ledger())
+}
+
+// TestEmbed_NothingIsCut: by the plain count the text fits. Voyage, which refuses what does not fit, is asked; Gemini, which
+// would cut it, is not.
+func TestEmbed_NothingIsCut(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("many words ", 45) // of about 91 tokens, or 119 on the safe side
+	b := setup(t, google, catalog.Embedder{ID: "gemini-embedding-001", InputTokens: 100}, sim.Config{})
+	_, err := b.embedder(t).Embed(t.Context(), []string{text}, embeddings.Options{})
+	require.ErrorContains(t, err, "input 0 has about 119 tokens by weir's count, and gemini-embedding-001 takes 100")
+	require.Empty(t, b.sim.Ledger())
+	b = setup(t, voyage, catalog.Embedder{ID: "voyage-4", InputTokens: 100}, sim.Config{})
+	_, err = b.embedder(t).Embed(t.Context(), []string{text}, embeddings.Options{})
+	require.NoError(t, err)
 }
 
 // TestEmbed_HalvesWhatIsTooLarge: weir's count is not the provider's. What the provider refuses is not paid and is sent in

@@ -62,6 +62,17 @@ func limitsOf(p catalog.Provider, e catalog.Embedder, window int64) Limits {
 	return l
 }
 
+// cuts says that a server may cut a text that is too long off instead of refusing it.
+func cuts(p catalog.Provider) bool {
+	switch {
+	case p.API == catalog.APIVoyage, p.API == catalog.APIResponses: // Voyage is told not to
+		return false
+	case p.Dialect == catalog.DialectOpenAI, p.Dialect == catalog.DialectAzure:
+		return false
+	}
+	return true
+}
+
 func limitsOfAPI(p catalog.Provider, model string) Limits {
 	switch {
 	case p.API == catalog.APIVoyage:
@@ -98,7 +109,7 @@ func (s span) halves() (first, second span) {
 // cut puts texts into as few requests as the limits allow without changing their order. Each text fits by itself.
 func cut(counts []int64, l Limits) []span {
 	var spans []span
-	most := l.RequestTokens / 100 * fillTo
+	most := l.RequestTokens * fillTo / 100
 	from, sum := 0, int64(0)
 	for i, n := range counts {
 		if i > from && (i-from >= l.Inputs || sum+n > most) {
