@@ -176,22 +176,17 @@ func usageReader(provider string, raw json.RawMessage) func(json.RawMessage) *ta
 	case "voyageai":
 		return embed.ReadVoyageUsage
 	}
-	var counts struct {
-		Input       *int64 `json:"input_tokens"`
-		Prompt      *int64 `json:"prompt_tokens"`
-		Completion  *int64 `json:"completion_tokens"`
-		Total       *int64 `json:"total_tokens"`
-		GeminiTotal *int64 `json:"totalTokenCount"`
-	}
+	var counts map[string]json.RawMessage
 	_ = json.Unmarshal(raw, &counts) // the reader says what is wrong with it
+	has := func(name string) bool { return counts[name] != nil }
 	switch {
-	case provider == "google" && counts.GeminiTotal == nil:
+	case provider == "google" && !has("totalTokenCount"):
 		return embed.ReadGeminiUsage
 	case provider == "google":
 		return gemini.ReadUsage
-	case counts.Input != nil:
+	case has("input_tokens"):
 		return responses.ReadUsage
-	case counts.Completion == nil && counts.Prompt != nil && counts.Total != nil:
+	case has("prompt_tokens") && has("total_tokens") && !has("completion_tokens"):
 		return embed.ReadOpenAIUsage
 	}
 	return openai.ReadUsage
