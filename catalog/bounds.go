@@ -28,6 +28,8 @@ const (
 	DefaultNumberChars     = 64
 	DefaultAttachments     = 8
 	DefaultFetchTimeout    = 30 * time.Second
+
+	DefaultEmbedConcurrency = 4
 )
 
 // The bounds of weir.yaml itself.
@@ -82,6 +84,9 @@ const (
 	maxURLChars     = 2000
 	maxVersionChars = 30
 	maxHeaders      = 20
+
+	maxDimensions = 65_536
+	maxInputs     = 100_000
 
 	maxBundleTasks   = 1000
 	minBundleBytes   = kibibyte

@@ -24,6 +24,8 @@ type Catalog struct {
 	Features map[string]Feature
 	// Classifier decides the class of tasks of features without a fixed one.
 	Classifier Classifier
+	// Embedders by name.
+	Embedders map[string]Embedder
 	// Lanes are the two ways of working.
 	Lanes Lanes
 	// Limits bound what is accepted.
@@ -39,6 +41,8 @@ const (
 	APIResponses = "openai-responses"
 	APIGemini    = "gemini" // generateContent of the Gemini Developer API
 
+	APIVoyage = "voyage" // embeddings, and nothing else
+
 	APIDeepL          = "deepl"          // a translation service, which takes a text and no prompt
 	APILibreTranslate = "libretranslate" // another, also of servers with NLLB
 )
@@ -46,7 +50,7 @@ const (
 // Provider is one account at one endpoint.
 type Provider struct {
 	Name string
-	// API is the wire format: anthropic, openai, openai-responses, gemini, deepl or libretranslate.
+	// API is the wire format: anthropic, openai, openai-responses, gemini, voyage, deepl or libretranslate.
 	API string
 	// BaseURL is the endpoint without the method's path; the API's public endpoint when empty.
 	BaseURL string

@@ -25,6 +25,7 @@ func check(c *Catalog, r *report) {
 	}
 	checkUsedClasses(c, r)
 	checkTranslations(c, r)
+	checkEmbedders(c, r)
 	checkRuleFeatures(c, r)
 	checkLane("lanes.now", c.Lanes.Now, c.Limits, r)
 	checkLane("lanes.batch", c.Lanes.Batch, c.Limits, r)

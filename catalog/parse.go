@@ -36,6 +36,7 @@ func read(root *yaml.Node, r *report) *Catalog {
 		Cascades:   readCascades(o.object("cascades")),
 		Features:   named(o, "features", readFeature),
 		Classifier: readClassifier(o.object("classifier")),
+		Embedders:  named(o, "embedders", readEmbedder),
 		Lanes:      readLanes(o.object("lanes")),
 		Limits:     readLimits(o.object("limits")),
 

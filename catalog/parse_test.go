@@ -278,6 +278,10 @@ func TestParse_EveryKey(t *testing.T) {
 		Name: "all", Class: task.L3, Confidence: 0.25, Features: []string{"f_1"}, CallPaths: []string{"a/b"}, Validators: []string{"enum"},
 		Keywords: []string{"one", "two words"}, Regex: "^x", MinChars: 1, MaxChars: 2, MinTools: 3, MinMessages: 4, HasSchema: &yes, HasAttachments: &no,
 	}}}, c.Classifier)
+	require.Equal(t, map[string]catalog.Embedder{"faq": {
+		Name: "faq", Provider: "gem", ID: "gemini-embedding-001", PriceModel: "e-1", Dimensions: 768, InputType: "document",
+		Inputs: 50, InputTokens: 1000, RequestTokens: 20_000, Concurrency: 2,
+	}}, c.Embedders)
 	require.Equal(t, catalog.Lanes{
 		Now:   catalog.Lane{BundleTasks: 10, BundleBytes: 1 << 20, BundleWindow: time.Second, ReleasedTasks: 50},
 		Batch: catalog.Lane{BundleTasks: 1000, BundleBytes: 256 << 20, BundleWindow: time.Hour},

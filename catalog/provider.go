@@ -37,7 +37,7 @@ func readProvider(name string, o *object) Provider {
 }
 
 func apis() []string {
-	return []string{APIAnthropic, APIOpenAI, APIResponses, APIGemini, APIDeepL, APILibreTranslate}
+	return []string{APIAnthropic, APIOpenAI, APIResponses, APIGemini, APIVoyage, APIDeepL, APILibreTranslate}
 }
 
 // countsTokens says that an API has an endpoint that counts a prompt's tokens for nothing.
@@ -52,6 +52,8 @@ func pricesOf(api string) string {
 		return APIOpenAI
 	case APIGemini:
 		return "google"
+	case APIVoyage:
+		return "voyageai"
 	}
 	return api
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/weirhq/weir/store"
 )
 
 // fillToday makes rows that every query of the cookbook has something to say about: it looks at the last days.
@@ -26,6 +28,9 @@ func fillToday(l *ledger) {
 		output: new(int64(1)), cost: new("0.5"),
 	})
 	l.exec(`UPDATE weir.attempts SET reported_cost_pusd = cost_pusd`, nil)
+	require.NoError(l.tb, store.BeginEmbedding(l.tb.Context(), l.pool, store.EmbeddingCall{
+		ID: id(), SentAt: now, Embedder: "faq", Provider: "voyage", Model: "voyage-4", Inputs: 1,
+	}))
 	old := now.AddDate(0, 0, -5)
 	l.task(taskRow{at: old, cost: "0.1"})
 	l.task(taskRow{at: now, state: "failed"})

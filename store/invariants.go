@@ -21,10 +21,15 @@ func Invariants() []Invariant { return append(stateInvariants(), moneyInvariants
 
 // BookInvariants are the rules of a ledger that holds its price book, as one does that a weir process has started on.
 func BookInvariants() []Invariant {
-	return []Invariant{{"PriceRow", "the row of the price book that priced an attempt is in the book", `
+	return []Invariant{
+		{"PriceRow", "the row of the price book that priced an attempt is in the book", `
 		SELECT c.attempt_id::text FROM weir.attempt_costs c
 		WHERE c.cost_pusd IS NOT NULL AND c.price_row IS NOT NULL
-		  AND NOT EXISTS (SELECT FROM weir.prices p WHERE p.key = c.price_row)`}}
+		  AND NOT EXISTS (SELECT FROM weir.prices p WHERE p.key = c.price_row)`},
+		{"EmbeddingCost", "a metered call for embeddings costs its tokens at the input rate of its row", `
+		SELECT c.id::text FROM weir.embedding_calls c JOIN weir.prices p ON p.key = c.price_row
+		WHERE c.cost_pusd IS DISTINCT FROM c.tokens * p.input_pusd`},
+	}
 }
 
 // Violation is a broken rule.

@@ -24,3 +24,17 @@ const (
 	FailInvalid     FailureClass = "invalid"      // a validator rejected the answer, or the provider did
 	FailInternal    FailureClass = "internal"     // a bug of weir's
 )
+
+// NeverBilled says that providers bill nothing for such a failure, as long as its answer was not metered: nothing left, or
+// it was turned away at the door.
+func (c FailureClass) NeverBilled() bool {
+	switch c {
+	case FailNotSent, FailRateLimited, FailSlowDown, FailQuota, FailOverloaded, FailAuth, FailNotFound, FailBadRequest,
+		FailTooLong:
+		return true
+	case FailServer, FailTimeout, FailLostNet, FailLost, FailMalformed, FailRefusal, FailTruncated, FailInvalid,
+		FailInternal:
+		return false
+	}
+	return false
+}

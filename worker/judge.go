@@ -89,21 +89,8 @@ func failed(reply providers.Reply, err error) *ended {
 	}
 	e.failure, e.status, e.retryAfter = callErr.Class, callErr.Status, callErr.RetryAfter
 	e.reason, e.requestID, e.limits = callErr.Message, callErr.RequestID, callErr.RateLimits
-	e.free = reply.Usage == nil && neverBilled(callErr.Class)
+	e.free = reply.Usage == nil && callErr.Class.NeverBilled()
 	return e
-}
-
-// neverBilled lists the failures of which providers bill nothing: nothing left, or it was turned away at the door.
-func neverBilled(class task.FailureClass) bool {
-	switch class {
-	case task.FailNotSent, task.FailRateLimited, task.FailSlowDown, task.FailQuota, task.FailOverloaded, task.FailAuth,
-		task.FailNotFound, task.FailBadRequest, task.FailTooLong:
-		return true
-	case task.FailServer, task.FailTimeout, task.FailLostNet, task.FailLost, task.FailMalformed, task.FailRefusal,
-		task.FailTruncated, task.FailInvalid, task.FailInternal:
-		return false
-	}
-	return false
 }
 
 // closed is the settlement of an attempt: what it was, what it cost, and what follows.

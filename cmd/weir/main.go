@@ -25,6 +25,7 @@ type cli struct {
 	Outcome   outcomeCmd   `cmd:"" help:"Report the business success of tasks."`
 	Cancel    cancelCmd    `cmd:"" help:"Cancel unfinished tasks."`
 	Rerun     rerunCmd     `cmd:"" help:"Run failed tasks again."`
+	Embed     embedCmd     `cmd:"" help:"Turn texts into vectors by an embedder of weir.yaml, and record what it costs."`
 	Dlq       dlqCmd       `cmd:"" help:"List, show and publish again what was refused."`
 	Report    reportCmd    `cmd:"" help:"Report cost per useful output, cost by feature, use of models or ways through the cascade."`
 	Prices    pricesCmd    `cmd:"" help:"List the price book, price a usage, find when caching pays, look for what is stale."`

@@ -61,6 +61,18 @@ func TestPrices_Cost(t *testing.T) {
 			usage: `{"characters":1234}`, cost: "0",
 		},
 		{
+			name: "Voyage", model: "voyageai/voyage-4", mode: "sync", row: "voyageai/voyage-4@always#1", lines: 1,
+			usage: `{"data":[],"model":"voyage-4","usage":{"total_tokens":1000}}`, cost: "0.00006",
+		},
+		{
+			name: "OpenAIEmbeddings", model: "text-embedding-3-large", mode: "batch", lines: 1, cost: "0.000065",
+			row: "openai/text-embedding-3-large@always#1", usage: `{"prompt_tokens":1000,"total_tokens":1000}`,
+		},
+		{
+			name: "GeminiEmbeddings", model: "gemini-embedding-001", mode: "sync", lines: 1, cost: "0.00015",
+			row: "google/gemini-embedding-001@always#1", usage: `{"usageMetadata":{"promptTokenCount":1000}}`,
+		},
+		{
 			name: "Gemini", model: "gemini-3.8-flash", mode: "sync", row: "google/gemini-3.8-flash@2026-09-02#1", lines: 2,
 			cost:  "0.0049875", // thoughts are output beside the candidates
 			usage: `{"usageMetadata":{"promptTokenCount":1650,"candidatesTokenCount":100,"thoughtsTokenCount":900,"totalTokenCount":2650}}`,

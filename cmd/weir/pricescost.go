@@ -12,6 +12,7 @@ import (
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers/anthropic"
 	"github.com/weirhq/weir/providers/deepl"
+	"github.com/weirhq/weir/providers/embed"
 	"github.com/weirhq/weir/providers/gemini"
 	"github.com/weirhq/weir/providers/libretranslate"
 	"github.com/weirhq/weir/providers/openai"
@@ -162,7 +163,8 @@ func usageObject(body []byte) (raw json.RawMessage, how served, err error) {
 	return raw, how, nil
 }
 
-// usageReader is the reader of a provider's usage. OpenAI has two formats, which name their counts differently.
+// usageReader is the reader of a provider's usage. OpenAI has two formats, which name their counts differently, and those
+// of embeddings count no output.
 func usageReader(provider string, raw json.RawMessage) func(json.RawMessage) *task.Usage {
 	switch provider {
 	case deeplPro, deeplFree:
@@ -171,14 +173,21 @@ func usageReader(provider string, raw json.RawMessage) func(json.RawMessage) *ta
 		return libretranslate.ReadUsage
 	case "anthropic":
 		return anthropic.ReadUsage
-	case "google":
+	case "voyageai":
+		return embed.ReadVoyageUsage
+	}
+	var counts map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &counts) // the reader says what is wrong with it
+	has := func(name string) bool { return counts[name] != nil }
+	switch {
+	case provider == "google" && !has("totalTokenCount"):
+		return embed.ReadGeminiUsage
+	case provider == "google":
 		return gemini.ReadUsage
-	}
-	var counts struct {
-		Input *int64 `json:"input_tokens"`
-	}
-	if json.Unmarshal(raw, &counts) == nil && counts.Input != nil {
+	case has("input_tokens"):
 		return responses.ReadUsage
+	case has("prompt_tokens") && has("total_tokens") && !has("completion_tokens"):
+		return embed.ReadOpenAIUsage
 	}
 	return openai.ReadUsage
 }

@@ -14,7 +14,7 @@ import (
 )
 
 type reportCmd struct {
-	Name    string `arg:"" enum:"cpuo,features,models,cascade" help:"cpuo, features, models or cascade."`
+	Name    string `arg:"" enum:"cpuo,features,models,cascade,embeddings" help:"cpuo, features, models, cascade or embeddings."`
 	Since   string `default:"30d" help:"Tasks accepted since then: a number of days (7d), a day (2026-10-01), or all."`
 	Feature string `help:"Only the tasks of this feature."`
 	JSON    bool   `help:"Print one JSON object; money is exact, in decimal strings of USD."`
@@ -86,6 +86,8 @@ func readReport(ctx context.Context, db store.DB, name string, f store.ReportFil
 		return readAs(ctx, db, f, store.ReportModels, modelsTable)
 	case "cascade":
 		return readAs(ctx, db, f, store.ReportCascade, cascadeTable)
+	case reportEmbeddings:
+		return readAs(ctx, db, f, store.ReportEmbeddings, embeddingsTable)
 	}
 	return content{}, fmt.Errorf("%w: there is no report %q", errUsage, name)
 }
@@ -127,10 +129,10 @@ func (r *report) writeJSON(w io.Writer) error {
 
 func (r *report) writeText(w io.Writer) error {
 	if r.content.count == 0 {
-		_, err := fmt.Fprintf(w, "no tasks %s\n", r.scope())
+		_, err := fmt.Fprintf(w, "no %s %s\n", r.subject(), r.scope())
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "%s, tasks %s\n\n", r.title(), r.scope()); err != nil {
+	if _, err := fmt.Fprintf(w, "%s, %s %s\n\n", r.title(), r.subject(), r.scope()); err != nil {
 		return err
 	}
 	if err := r.content.table.write(w); err != nil {
@@ -151,15 +153,31 @@ func (r *report) title() string {
 		return "Cost by feature"
 	case "models":
 		return "Use of models"
+	case reportEmbeddings:
+		return "Embeddings"
 	}
 	return "Ways through the cascade"
 }
 
-// scope says which tasks the report is about.
+// reportEmbeddings is about calls that belong to no task.
+const reportEmbeddings = "embeddings"
+
+// subject is what the report counts.
+func (r *report) subject() string {
+	if r.name == reportEmbeddings {
+		return "calls"
+	}
+	return "tasks"
+}
+
+// scope says which of them the report is about.
 func (r *report) scope() string {
-	scope := "of all days"
+	scope, since := "of all days", "accepted since "
+	if r.name == reportEmbeddings {
+		since = "sent since "
+	}
 	if !r.filter.Since.IsZero() {
-		scope = "accepted since " + r.filter.Since.Format(time.DateOnly) + " (UTC)"
+		scope = since + r.filter.Since.Format(time.DateOnly) + " (UTC)"
 	}
 	if r.filter.Feature != "" {
 		scope += " of feature " + r.filter.Feature

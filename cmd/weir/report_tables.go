@@ -99,6 +99,34 @@ func cascadeTable(rows []store.CascadeStep) (table, []string) {
 	return t, append(uncertain.remarks(), "shares are of the tasks that entered; a task may be both rejected and errored")
 }
 
+func embeddingsTable(rows []store.EmbeddingUsage) (table, []string) {
+	t := table{columns: []column{
+		words("embedder"), words("provider"), words("model"), words("feature"), figures("calls"), figures("failed"),
+		figures("inputs"), figures("tokens"), figures("cost USD"),
+	}}
+	open := slices.ContainsFunc(rows, func(r store.EmbeddingUsage) bool { return r.UnmeteredCalls+r.UnpricedCalls > 0 })
+	if open {
+		t.columns = append(t.columns, figures("estimated USD"), figures("at most USD"), figures("unmetered"), figures("unpriced"))
+	}
+	for _, r := range rows {
+		cells := []string{
+			r.Embedder, r.Provider, r.Model, r.Feature, showCount(r.Calls), showCount(r.FailedCalls), showCount(r.Inputs),
+			showCount(r.Tokens), usd(r.CostUSD),
+		}
+		if open {
+			cells = append(cells, usd(r.EstimatedUSD), usd(r.CostHighUSD), showCount(r.UnmeteredCalls), showCount(r.UnpricedCalls))
+		}
+		t.rows = append(t.rows, cells)
+	}
+	if !open {
+		return t, nil
+	}
+	return t, []string{
+		"unmetered: calls whose bill nobody tells; estimated has weir's own count for them, at most the most that they can have cost",
+		"unpriced: calls without a price in the book; the true cost may be above at most",
+	}
+}
+
 // mostReasonChars keeps a line of the cascade's table readable.
 const mostReasonChars = 60
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/classifier"
+	"github.com/weirhq/weir/embeddings"
 	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
 	"github.com/weirhq/weir/providers"
@@ -72,6 +73,10 @@ func newSetup(data []byte) (*setup, error) {
 	s.classifier = rules
 	s.models = planner.NewModels(c, s.book, time.Now)
 	errs = append(errs, s.models.Check()...)
+	for _, name := range sortedKeys(c.Embedders) {
+		e := c.Embedders[name]
+		errs = append(errs, embeddings.CheckPrice(s.book, c.Providers[e.Provider], e, time.Now()))
+	}
 	return s, errors.Join(errs...)
 }
 
@@ -97,19 +102,12 @@ func (s *setup) buildProviders(getenv func(string) string) (map[string]providers
 	var errs []error
 	for _, name := range s.catalog.UsedProviders() {
 		p := s.catalog.Providers[name]
-		key := ""
-		if p.KeyEnv != "" {
-			if key = strings.TrimSpace(getenv(p.KeyEnv)); key == "" {
-				errs = append(errs, fmt.Errorf("providers.%s: the environment variable %s is not set", name, p.KeyEnv))
-				continue
-			}
-		}
-		headers, err := headersOf(p, getenv)
+		key, headers, err := secretsOf(p, getenv)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("providers.%s: %w", name, err))
 			continue
 		}
-		client, err := buildProvider(p, providers.NewSecret(key), headers)
+		client, err := buildProvider(p, key, headers)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("providers.%s: %w", name, err))
 			continue
@@ -133,15 +131,33 @@ func headersOf(p catalog.Provider, getenv func(string) string) (map[string]provi
 	return headers, errors.Join(errs...)
 }
 
-func buildProvider(
-	p catalog.Provider, key providers.Secret, headers map[string]providers.Secret,
-) (providers.Provider, error) {
-	config := providers.Config{
+// secretsOf reads a provider's key and the values of its extra headers.
+func secretsOf(
+	p catalog.Provider, getenv func(string) string,
+) (key providers.Secret, headers map[string]providers.Secret, err error) {
+	if p.KeyEnv != "" {
+		if key = providers.NewSecret(strings.TrimSpace(getenv(p.KeyEnv))); key.IsZero() {
+			return key, nil, fmt.Errorf("the environment variable %s is not set", p.KeyEnv)
+		}
+	}
+	headers, err = headersOf(p, getenv)
+	return key, headers, err
+}
+
+// accountOf is what a client of a provider is made with.
+func accountOf(p catalog.Provider, key providers.Secret, headers map[string]providers.Secret) providers.Config {
+	return providers.Config{
 		Dialect: p.Dialect, APIVersion: p.APIVersion, Headers: headers,
 		BaseURL: p.BaseURL, Key: key, ConnectTimeout: p.ConnectTimeout, Timeout: p.Timeout, IdleTimeout: p.IdleTimeout,
 		MaxBodyBytes: p.MaxBodyBytes, MaxConns: p.Concurrency, AllowPrivate: p.AllowPrivate,
 		UserAgent: "weir/" + version(),
 	}
+}
+
+func buildProvider(
+	p catalog.Provider, key providers.Secret, headers map[string]providers.Secret,
+) (providers.Provider, error) {
+	config := accountOf(p, key, headers)
 	switch p.API {
 	case catalog.APIAnthropic:
 		return anthropic.New(config)

@@ -57,6 +57,7 @@ func (c *simCmd) Run(ctx context.Context, a *app) (err error) {
   OpenAI Chat Completions  base_url: %[1]s
   Gemini generateContent   base_url: %[1]s
   DeepL, LibreTranslate    base_url: %[1]s
+  embeddings of OpenAI, Voyage and Gemini  base_url: %[1]s
   what it billed           %[1]s/sim/stats and %[1]s/sim/ledger
 `, server.URL())
 	<-ctx.Done()

@@ -15,7 +15,7 @@ func (p *Provider) PrepareCount(call providers.Call) (providers.Request, error) 
 	if err != nil {
 		return providers.Request{}, err
 	}
-	path, err := pathOf(call.Model, "countTokens")
+	path, err := PathOf(call.Model, "countTokens")
 	if err != nil {
 		return providers.Request{}, err
 	}

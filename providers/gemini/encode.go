@@ -16,7 +16,7 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	if err := call.Check(); err != nil {
 		return providers.Request{}, err
 	}
-	path, err := pathOf(call.Model, "generateContent")
+	path, err := PathOf(call.Model, "generateContent")
 	if err != nil {
 		return providers.Request{}, err
 	}
@@ -51,9 +51,9 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 	}, nil
 }
 
-// pathOf takes only names that are one segment of a path as they stand: a slash, a colon or a question mark would call
+// PathOf is the path of a method of a model. It takes only names that are one segment of a path as they stand: a slash, a colon or a question mark would call
 // something else than the model, with the account's key.
-func pathOf(model, method string) (string, error) {
+func PathOf(model, method string) (string, error) {
 	if model == "." || model == ".." || strings.ContainsFunc(model, notInName) {
 		return "", fmt.Errorf("%w: a gemini model's name takes letters, digits, '.', '_' and '-' only", providers.ErrCall)
 	}

@@ -79,7 +79,10 @@ func (d *rpcDetail) daily() bool {
 }
 
 // Fault reads an error answer.
-func (format) Fault(a httpcall.Answer) httpcall.Fault {
+func (format) Fault(a httpcall.Answer) httpcall.Fault { return FaultOfBody(a) }
+
+// FaultOfBody reads an error answer of any method of the API.
+func FaultOfBody(a httpcall.Answer) httpcall.Fault {
 	var body struct {
 		Error *apiError `json:"error"`
 	}

@@ -25,25 +25,46 @@ type Provider struct {
 
 // New checks the configuration. The API's version and the model's path are added to the base URL.
 func New(cfg providers.Config) (providers.Provider, error) {
-	url, err := cfg.Endpoint(publicURL)
+	client, err := NewClient(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("configure gemini: %w", err)
+		return nil, err
 	}
-	url.Path += version
-	wire := httpcall.Wire{
-		Format:    format{},
-		URL:       url,
-		KeyHeader: "X-Goog-Api-Key", // never the query's key=, which ends up in the logs of proxies
-	}
-	client, err := httpcall.New(cfg, wire)
+	wire, err := wireOf(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("configure gemini: %w", err)
+		return nil, err
 	}
 	counter, err := httpcall.NewCounter(cfg, wire)
 	if err != nil {
 		return nil, fmt.Errorf("configure gemini: %w", err)
 	}
 	return &Provider{client: client, counter: counter}, nil
+}
+
+// NewClient makes the client of the API, whose requests name their method in the path. Answers are read as those of
+// generateContent unless a call says otherwise.
+func NewClient(cfg providers.Config) (*httpcall.Client, error) {
+	wire, err := wireOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	client, err := httpcall.New(cfg, wire)
+	if err != nil {
+		return nil, fmt.Errorf("configure gemini: %w", err)
+	}
+	return client, nil
+}
+
+func wireOf(cfg providers.Config) (httpcall.Wire, error) {
+	url, err := cfg.Endpoint(publicURL)
+	if err != nil {
+		return httpcall.Wire{}, fmt.Errorf("configure gemini: %w", err)
+	}
+	url.Path += version
+	return httpcall.Wire{
+		Format:    format{},
+		URL:       url,
+		KeyHeader: "X-Goog-Api-Key", // never the query's key=, which ends up in the logs of proxies
+	}, nil
 }
 
 // Do sends a prepared request once. Every error is a *providers.CallError.

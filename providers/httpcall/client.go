@@ -120,21 +120,31 @@ func newTransport(cfg providers.Config) *http.Transport {
 	}
 }
 
+// MaxBodyBytes is the largest answer that is read, unpacked.
+func (c *Client) MaxBodyBytes() int64 { return c.config.MaxBodyBytes }
+
 // Do sends the request once and reads the answer whole. Every error is a *providers.CallError. An answer that arrived
 // whole is kept even when ctx ended meanwhile: it was paid for.
 func (c *Client) Do(ctx context.Context, r providers.Request) (providers.Reply, error) {
+	return c.DoAs(ctx, r, c.wire.Format)
+}
+
+// DoAs is Do with a format of the call's own, for answers that are read by what was asked.
+func (c *Client) DoAs(ctx context.Context, r providers.Request, format Format) (providers.Reply, error) {
 	var reply providers.Reply
-	err := c.exchange(ctx, r, func(a Answer) *Fault {
+	err := c.exchange(ctx, r, format.Fault, func(a Answer) *Fault {
 		var fault *Fault
-		reply, fault = c.wire.Format.Decode(a)
+		reply, fault = format.Decode(a)
 		reply = c.finish(reply, a)
 		return fault
 	})
 	return reply, err
 }
 
-// exchange sends the request once and has an answer of status 2xx decoded.
-func (c *Client) exchange(ctx context.Context, r providers.Request, decode func(Answer) *Fault) error {
+// exchange sends the request once and has an answer of status 2xx decoded, and any other read as a fault.
+func (c *Client) exchange(
+	ctx context.Context, r providers.Request, fault func(Answer) Fault, decode func(Answer) *Fault,
+) error {
 	if err := c.refuse(ctx, r); err != nil {
 		return err
 	}
@@ -150,7 +160,13 @@ func (c *Client) exchange(ctx context.Context, r providers.Request, decode func(
 		return c.lost(ctx, watch, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return c.settle(ctx, resp, cancel, decode)
+	return c.settle(ctx, resp, cancel, func(a Answer) *Fault {
+		if a.Status/100 != 2 {
+			refusal := fault(a)
+			return &refusal
+		}
+		return decode(a)
+	})
 }
 
 func (c *Client) refuse(ctx context.Context, r providers.Request) error {
@@ -211,9 +227,9 @@ func (c *Client) body(r providers.Request) []byte {
 	return append(AppendString(body, c.key.Reveal()), '}')
 }
 
-// settle has the answer's body decoded, or says what its failure is.
+// settle has the answer's body read, or says what its failure is.
 func (c *Client) settle(
-	ctx context.Context, resp *http.Response, cancel context.CancelCauseFunc, decode func(Answer) *Fault,
+	ctx context.Context, resp *http.Response, cancel context.CancelCauseFunc, read func(Answer) *Fault,
 ) error {
 	buf, ok := c.buffers.Get().(*bytes.Buffer)
 	if !ok {
@@ -225,14 +241,12 @@ func (c *Client) settle(
 		Status: resp.StatusCode, Header: resp.Header, Body: buf.Bytes(),
 		RetryAfter: RetryAfter(resp.Header, c.config.Now()),
 	}
-	if answer.Status/100 != 2 {
-		return c.answered(answer, c.wire.Format.Fault(answer))
-	}
-	// A JSON value shows its own end, so one that is complete is the whole answer however the connection ended.
-	if err != nil && !json.Valid(answer.Body) {
+	// A JSON value shows its own end, so one that is complete is the whole answer however the connection ended. A refusal
+	// is one by its status.
+	if err != nil && answer.Status/100 == 2 && !json.Valid(answer.Body) {
 		return c.answered(answer, cut(ctx, err))
 	}
-	if fault := decode(answer); fault != nil {
+	if fault := read(answer); fault != nil {
 		return c.answered(answer, *fault)
 	}
 	return nil

@@ -29,7 +29,7 @@ func (c *Client) Count(
 	ctx context.Context, r providers.Request, decode func(Answer) (int64, *Fault),
 ) (int64, error) {
 	var count int64
-	err := c.exchange(ctx, r, func(a Answer) *Fault {
+	err := c.exchange(ctx, r, c.wire.Format.Fault, func(a Answer) *Fault {
 		var fault *Fault
 		count, fault = decode(a)
 		return fault

@@ -51,16 +51,16 @@ func (p *Provider) Prepare(call providers.Call) (providers.Request, error) {
 		body = httpcall.AppendString(body, call.Effort)
 	}
 	body = append(httpcall.AppendSettings(body, call), '}')
-	return p.address(&call, body)
+	return p.dialect.address(&call, path, body)
 }
 
 // address says where the body goes and which labels go beside it.
-func (p *Provider) address(call *providers.Call, body []byte) (providers.Request, error) {
+func (d *dialect) address(call *providers.Call, method string, body []byte) (providers.Request, error) {
 	r := providers.Request{AttemptID: call.AttemptID, Model: call.Model, Body: body, Timeout: call.Timeout}
-	if p.dialect.labels != nil {
-		r.Header = p.dialect.labels(call)
+	if d.labels != nil {
+		r.Header = d.labels(call)
 	}
-	if !p.dialect.deployments {
+	if !d.deployments {
 		return r, nil
 	}
 	// only names that are one segment of a path as they stand: others would call something else, with the account's key
@@ -69,7 +69,7 @@ func (p *Provider) address(call *providers.Call, body []byte) (providers.Request
 			"%w: a deployment's name takes letters, digits, '.', '_' and '-' only", providers.ErrCall,
 		)
 	}
-	r.Path = "/deployments/" + call.Model + path
+	r.Path = "/deployments/" + call.Model + method
 	return r, nil
 }
 

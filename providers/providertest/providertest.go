@@ -82,6 +82,15 @@ type Refusal struct {
 // Run runs the suite.
 func Run(t *testing.T, s Suite) {
 	t.Helper()
+	RunClient(t, s)
+	t.Run("Counts", func(t *testing.T) { t.Parallel(); s.testCounts(t) })
+	t.Run("Prepare", func(t *testing.T) { t.Parallel(); s.testPrepare(t) })
+}
+
+// RunClient runs the part of the suite that holds for every client of a provider's API, whatever it asks: what an answer
+// and a network may be, and how a request is sent.
+func RunClient(t *testing.T, s Suite) {
+	t.Helper()
 	t.Run("Answers", func(t *testing.T) { t.Parallel(); s.testAnswers(t) })
 	t.Run("Refusals", func(t *testing.T) { t.Parallel(); s.testRefusals(t) })
 	t.Run("Statuses", func(t *testing.T) { t.Parallel(); s.testStatuses(t) })
@@ -93,8 +102,6 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Cancelled", func(t *testing.T) { t.Parallel(); s.testCancelled(t) })
 	t.Run("Egress", func(t *testing.T) { t.Parallel(); s.testEgress(t) })
 	t.Run("Requests", func(t *testing.T) { t.Parallel(); s.testRequests(t) })
-	t.Run("Counts", func(t *testing.T) { t.Parallel(); s.testCounts(t) })
-	t.Run("Prepare", func(t *testing.T) { t.Parallel(); s.testPrepare(t) })
 }
 
 // server counts the requests that reach it, which must be one for each Do.

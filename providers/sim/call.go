@@ -80,6 +80,7 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 		return &problem{kind: tooLarge, message: "Request exceeds the maximum size"}
 	}
 	q, problem := c.wire.parse(c.body, c.r.Header)
+	c.entry.API = c.wire.name() // where APIs share a path, the body tells whose it is
 	if q != nil {
 		c.q = q
 		sum := sha256.Sum256([]byte(q.last()))
@@ -94,7 +95,9 @@ func (c *call) admit() *problem {
 	if key != "" && c.q.key != key && !carries(c.r.Header, key) {
 		return &problem{kind: unauthorized, message: "The API key is not valid"}
 	}
-	c.model = c.server.modelOf(c.q.model)
+	if c.model = c.server.modelOf(c.q.model); c.q.embedding != nil {
+		c.model = c.server.embedderOf(c.q.model)
+	}
 	if c.model == nil {
 		return &problem{kind: unknownModel, message: "The model " + strconv.Quote(c.q.model) + " does not exist"}
 	}
@@ -111,6 +114,10 @@ func carries(h http.Header, key string) bool {
 func (c *call) allowed() *problem {
 	q, m := c.q, c.model
 	switch {
+	case q.embedding == nil && m.Embeds.Dimensions > 0:
+		return invalidf("%s is a model for embeddings and does not answer", m.id)
+	case q.embedding != nil && m.Embeds.Dimensions == 0:
+		return invalidf("%s is no model for embeddings", m.id)
 	case q.streamed:
 		return invalidf("stream: the simulator does not stream")
 	case m.Strict && q.sampled:
@@ -148,11 +155,20 @@ func (c *call) refuse(p *problem, outcome Outcome) {
 	id := c.requestID()
 	body, status := c.wire.failure(p, id)
 	c.wire.headers(c.w.Header(), id, c.limit)
-	if _, inBody := c.wire.(generate); p.retryAfter > 0 && !inBody {
+	if p.retryAfter > 0 && !waitsInBody(c.wire) {
 		c.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
 	}
 	c.w.Header().Set("Content-Type", "application/json")
 	c.finishWith(status, body, outcome)
+}
+
+// waitsInBody says that a format names a wait in the body of an error and not in a header.
+func waitsInBody(w wire) bool {
+	switch w.(type) {
+	case generate, batchEmbed:
+		return true
+	}
+	return false
 }
 
 // finishWith books a request that the model never saw, then answers it.
@@ -216,6 +232,9 @@ func (c *call) think() (thought, time.Duration, *problem) {
 	}
 	if c.q.translation != nil {
 		return c.translate()
+	}
+	if c.q.embedding != nil {
+		return c.embed()
 	}
 	s := c.server
 	bill := s.meter(c.q, c.model, c.wire, c.entry.At)

@@ -36,7 +36,8 @@ type Entry struct {
 	At time.Time `json:"at"`
 	// AttemptID is the client's id of the request, empty when it sent none.
 	AttemptID string `json:"attempt_id,omitempty"`
-	// API is the wire format: anthropic, openai, gemini, deepl or libretranslate.
+	// API is the wire format: anthropic, openai, gemini, deepl, libretranslate, openai-embeddings, voyage or
+	// gemini-embeddings.
 	API   string `json:"api"`
 	Model string `json:"model"`
 	// Labels are what the client keeps beside the request, in the dialects that take them.

@@ -376,6 +376,9 @@ func appendCompletionsUsage(b []byte, u task.Usage) []byte {
 
 func (completions) failure(p *problem, _ string) ([]byte, int) {
 	t := openAITerm(p.kind)
+	if p.code != "" {
+		t.code = p.code
+	}
 	b := append([]byte(nil), `{"error":{"message":`...)
 	b = httpcall.AppendString(b, p.message)
 	b = append(b, `,"type":"`...)

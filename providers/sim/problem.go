@@ -12,6 +12,8 @@ type problem struct {
 	message string
 	// retryAfter is the wait that the answer names, 0 for none.
 	retryAfter time.Duration
+	// code is the API's own code of it, and the error's type, where there is one beside the kind's.
+	code string
 }
 
 // problemKind is what went wrong, in words that all wire formats have their own terms for.

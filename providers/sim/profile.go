@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"time"
 
 	"github.com/weirhq/weir/catalog"
@@ -37,6 +38,8 @@ type ModelProfile struct {
 	Strict bool
 	// AlwaysThinks refuses the effort none.
 	AlwaysThinks bool
+	// Embeds makes it a model that embeds texts and does nothing else.
+	Embeds EmbeddingProfile
 }
 
 // Latency is a lognormal distribution.
@@ -114,7 +117,7 @@ func Profiles() map[string]ModelProfile {
 	}
 	old := Mini()
 	old.Snapshot, old.MaxInput, old.MaxOutput = "gpt-4o-mini-2024-07-18", 128_000, 16_384
-	return map[string]ModelProfile{
+	profiles := map[string]ModelProfile{
 		"claude-haiku-5-5":  claude(Mini(), 4096),
 		"claude-sonnet-5-5": claude(Mid(), 512),
 		"claude-opus-5-5":   claude(Flagship(), 512),
@@ -134,6 +137,8 @@ func Profiles() map[string]ModelProfile {
 		"prefer_quality_optimized": service("quality_optimized"), // the answer names the one that was used
 		modelLibre:                 service(modelLibre),
 	}
+	maps.Copy(profiles, embedders())
+	return profiles
 }
 
 // service is the profile of a translation service: quick, and it neither stops early nor refuses.

@@ -32,6 +32,8 @@ type question struct {
 	// translation is what a translation service is asked for, nil for a model; its key stands in the body with some.
 	translation *translation
 	key         string
+	// embedding is what a model for embeddings is asked for, nil for others.
+	embedding *embedding
 	// uncounted says that the answer is not to tell what was billed.
 	uncounted bool
 	// attempt is the client's id of the request, and recording its id of the prompt.

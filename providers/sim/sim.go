@@ -1,7 +1,7 @@
 // Package sim is a model provider that runs on this machine: an HTTP server that speaks Anthropic's Messages API,
-// OpenAI's Chat Completions API, Gemini's generateContent, and the translation APIs of DeepL and LibreTranslate, and plays
-// models of chosen skill, speed and reliability. It meters tokens, characters and prompt
-// caches as the providers do, keeps its own ledger of what it billed, and fails when it is told to. What it answers
+// OpenAI's Chat Completions API, Gemini's generateContent, the embeddings of OpenAI, Voyage and Gemini, and the translation
+// APIs of DeepL and LibreTranslate, and plays models of chosen skill, speed and reliability. It meters tokens, characters and
+// prompt caches as the providers do, keeps its own ledger of what it billed, and fails when it is told to. What it answers
 // follows from a seed and the request, so that a run can be repeated. It is no model: it knows the documents of package
 // backlog, schemas, lists of labels and recordings of real models, and nothing else.
 package sim
@@ -99,17 +99,23 @@ func (s *Server) newModel(id string, p ModelProfile) *model {
 const maxOthers = 1000
 
 // modelOf is the model of an id, nil when there is none.
-func (s *Server) modelOf(id string) *model {
+func (s *Server) modelOf(id string) *model { return s.modelLike(id, id, Mid) }
+
+// embedderOf is the model of an id that embeds.
+func (s *Server) embedderOf(id string) *model { return s.modelLike(id, "embedder "+id, anyEmbedder) }
+
+// modelLike is the model of an id; one without a profile is made by another under AnyModel, and remembered by a key.
+func (s *Server) modelLike(id, key string, profile func() ModelProfile) *model {
 	if m := s.models[id]; m != nil || !s.config.AnyModel {
 		return m
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.others[id]
+	m := s.others[key]
 	if m == nil {
-		m = s.newModel(id, Mid())
+		m = s.newModel(id, profile())
 		if len(s.others) < maxOthers {
-			s.others[id] = m
+			s.others[key] = m
 		}
 	}
 	return m
@@ -197,6 +203,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	generated, isGenerate := modelOfPath(path, ":generateContent")
 	counted, isCount := modelOfPath(path, ":countTokens")
+	embedded, isEmbed := modelOfPath(path, ":batchEmbedContents")
 	switch {
 	case strings.HasPrefix(path, "/sim/"):
 		s.control.ServeHTTP(w, r)
@@ -223,12 +230,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.post(w, r, translated{})
 	case strings.HasSuffix(path, "/translate"):
 		s.post(w, r, libre{})
+	case strings.HasSuffix(path, "/embeddings"):
+		s.post(w, r, &embeddingList{dialect: s.config.Dialect})
+	case isEmbed:
+		s.post(w, r, batchEmbed{generate{model: embedded}})
 	case isGenerate:
 		s.post(w, r, generate{model: generated})
 	default:
 		http.Error(w, "the simulator serves POST .../v1/messages, .../chat/completions, .../responses, "+
-			".../models/{model}:generateContent, .../v2/translate, .../translate, what counts tokens of these, and /sim/",
-			http.StatusNotFound)
+			".../models/{model}:generateContent, .../embeddings, .../models/{model}:batchEmbedContents, .../v2/translate, "+
+			".../translate, what counts tokens of these, and /sim/", http.StatusNotFound)
 	}
 }
 

@@ -27,6 +27,8 @@ type reply struct {
 	model   string
 	created time.Time
 	answer  answer
+	// vectors are the answer of a model for embeddings.
+	vectors [][]float32
 	usage   task.Usage
 	// cachedImages is how many of the tokens read from the cache are those of images.
 	cachedImages int64

@@ -216,7 +216,7 @@ func TestRouting(t *testing.T) {
 	cfg := fast(1)
 	cfg.AnyModel = true
 	s := start(t, cfg)
-	require.Equal(t, 404, post(t, s.URL()+"/v1/embeddings", []byte(`{}`), nil).status)
+	require.Equal(t, 404, post(t, s.URL()+"/v1/moderations", []byte(`{}`), nil).status)
 	require.Equal(t, 404, post(t, s.URL()+"/v1beta/models/m:streamGenerateContent", []byte(`{}`), nil).status)
 	require.Equal(t, 404, post(t, s.URL()+"/v1beta/m:generateContent", []byte(`{}`), nil).status)
 	require.Equal(t, 200, post(t, s.URL()+pathMessages, messagesBody(t, "any-model", "", "x"), nil).status)
