@@ -30,6 +30,7 @@ type model struct {
 	patterns []string
 	match    []*regexp.Regexp // the patterns, anchored
 	traits   Traits
+	retires  *Retirement
 	rows     []*row // by from
 }
 
@@ -79,6 +80,8 @@ type Model struct {
 	// Match are the patterns of other names that the model answers under, such as those with a date.
 	Match  []string
 	Traits Traits
+	// Retires is when the provider stops serving the model; nil when that is not known.
+	Retires *Retirement
 }
 
 // Models are the models of the book by provider and id.
@@ -86,7 +89,9 @@ func (b *Book) Models() []Model {
 	var out []Model
 	for _, p := range b.providers {
 		for _, m := range p.models {
-			out = append(out, Model{Provider: p.name, ID: m.id, Match: slices.Clone(m.patterns), Traits: m.traits})
+			out = append(out, Model{
+				Provider: p.name, ID: m.id, Match: slices.Clone(m.patterns), Traits: m.traits, Retires: b.Retires(p.name, m.id),
+			})
 		}
 	}
 	return out

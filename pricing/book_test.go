@@ -118,6 +118,7 @@ func TestBook_Hash(t *testing.T) {
 		{"[0-9]{8}", "[0-9]{6}"},
 		{"in_force", "announced"},
 		{`o200k_factor: "1.5"`, `o200k_factor: "1.6"`},
+		{"    limits:", "    retires: {on: 2027-01-01, checked: 2026-01-01, source: a}\n    limits:"},
 	} {
 		require.NotEqual(t, want, hash(strings.Replace(acme(""), change[0], change[1], 1)), "%s", change[0])
 	}

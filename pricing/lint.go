@@ -5,16 +5,20 @@ import (
 	"time"
 )
 
-// maxAge is how long a comparison with the source is good for, and how early the end of a price is worth a word.
+// maxAge is how long a comparison with the source is good for.
 const maxAge = 45 * 24 * time.Hour
 
 // Lint names what a person should look at, one sentence each: prices that were not compared with their source for 45
-// days, announced ones whose day has come or that run into one in force, ones that end soon without a successor, and
-// bands that get cheaper as prompts grow. Rows that have ended are history and not looked at.
+// days, announced ones whose day has come or that run into one in force, ones that end within 60 days without a successor,
+// models that retire within 60 days or have and still have a price, and bands that get cheaper as prompts grow. Rows that
+// have ended are history and not looked at.
 func (b *Book) Lint(now time.Time) []string {
 	var out []string
 	for _, p := range b.providers {
 		for _, m := range p.models {
+			if text := m.retiring(now); text != "" && m.at(now) != nil {
+				out = append(out, p.name+"/"+m.id+": "+text)
+			}
 			for _, r := range m.rows {
 				if r.until.IsZero() || r.until.After(now) {
 					out = append(out, m.lint(r, now)...)
@@ -37,8 +41,8 @@ func (m *model) lint(r *row, now time.Time) []string {
 	if other := m.running(r); other != nil {
 		note("announced for a time when %s is in force: give that one an until", other.key)
 	}
-	if r.status == InForce && !r.until.IsZero() && r.until.Sub(now) <= maxAge && m.at(r.until) == nil {
-		note("ends on %s, and no price in force follows", stamp(r.until))
+	if text := m.priceEnd(r, now); text != "" {
+		note("%s", text)
 	}
 	for _, t := range r.tables() {
 		if i, cheaper := t.cheaperBand(); cheaper {

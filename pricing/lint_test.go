@@ -27,13 +27,24 @@ func TestLint(t *testing.T) {
 		{"BandThatGetsCheaper", strings.Replace(acme(""), `output: "6"`, `output: "3"`, 1), "2026-01-03", []string{
 			"acme/small@2026-01-01: band 2 is cheaper than the band before it",
 		}},
-		{"EndsWithoutSuccessor", acme("        until: 2026-03-01\n"), "2026-01-15", []string{
-			"acme/small@2026-01-01: ends on 2026-03-01, and no price in force follows",
+		{"EndsWithoutSuccessor", acme("        until: 2026-04-01\n"), "2026-01-31", []string{
+			"acme/small@2026-01-01: ends on 2026-04-01, and no price in force follows",
 		}},
-		{"EndsInAWhile", acme("        until: 2026-03-01\n"), "2026-01-14", nil},
+		{"EndsInAWhile", acme("        until: 2026-04-01\n"), "2026-01-30", nil},
+		{"Retires", retiring("2026-04-01", ""), "2026-01-31", []string{"acme/small: retires on 2026-04-01"}},
+		{"RetiresInAWhile", retiring("2026-04-01", ""), "2026-01-30", nil},
+		{"Retired", retiring("2026-01-10", ""), "2026-01-10", []string{"acme/small: retired on 2026-01-10"}},
+		{"RetiresWithItsPrice", retiring("2026-02-10", "        until: 2026-02-10\n"), "2026-01-20", []string{
+			"acme/small: retires on 2026-02-10",
+		}},
+		{"PriceEndsBeforeTheModel", retiring("2026-02-10", "        until: 2026-02-09\n"), "2026-01-20", []string{
+			"acme/small: retires on 2026-02-10",
+			"acme/small@2026-01-01: ends on 2026-02-09, and no price in force follows",
+		}},
+		{"RetiredWithItsPrice", retiring("2026-01-10", "        until: 2026-01-10\n"), "2026-01-10", nil},
 		{"EndsWithSuccessor", acme("        until: 2026-02-01\n") + strings.Replace(later, "announced", "in_force", 1), "2026-01-15", nil},
 		{"AnnouncedSuccessor", acme("        until: 2026-02-01\n") + later, "2026-01-15", []string{
-			"acme/small@2026-01-01: ends on 2026-02-01, and no price in force follows",
+			"acme/small@2026-01-01: ends on 2026-02-01, and no price in force follows: acme/small@2026-02-01 is only announced",
 		}},
 		{"AnnouncedDayHasCome", acme("        until: 2026-02-01\n") + later, "2026-02-01", []string{
 			"acme/small@2026-02-01: announced for 2026-02-01, which has come: put it in force or take it out",
@@ -61,5 +72,9 @@ func TestLint_Embedded(t *testing.T) {
 	found := slices.DeleteFunc(mustEmbedded(t).Lint(november()), func(s string) bool {
 		return strings.Contains(s, "last checked on") // age is for a person with network access
 	})
-	require.Equal(t, []string{"google/gemini-3.8-flash@2026-09-02: ends on 2027-01-01, and no price in force follows"}, found)
+	require.Equal(t, []string{
+		"anthropic/claude-sonnet-4-5: retires on 2026-11-30",
+		"google/gemini-3.8-flash@2026-09-02: ends on 2027-01-01, and no price in force follows: " +
+			"google/gemini-3.8-flash@2027-01-01 is only announced",
+	}, found)
 }

@@ -155,6 +155,7 @@ func readModel(o *object, provider string, traits Traits) *model {
 	}
 	o.list("prices", true, func(o *object) { m.rows = append(m.rows, readRow(o, provider+"/"+m.id)) })
 	m.readTraits(o)
+	m.retires = readRetirement(o)
 	slices.SortStableFunc(m.rows, func(a, b *row) int { return a.from.Compare(b.from) })
 	m.checkRows(o)
 	return m

@@ -53,13 +53,14 @@ func (c *pricesListCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	rows := inForce(book, c.At.or(time.Now()))
+	at := c.At.or(time.Now())
+	rows := inForce(book, at)
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(rows)
 	}
 	t := table{columns: []column{
 		words("model"), words("when"), figures("prompt up to"), figures("input"), figures("read"), figures("output"),
-		figures("characters"), words("checked"),
+		figures("characters"), words("checked"), words("retires"),
 	}}
 	for _, r := range rows {
 		edge := ""
@@ -68,7 +69,7 @@ func (c *pricesListCmd) Run(a *app) error {
 		}
 		t.rows = append(t.rows, []string{
 			r.Provider + "/" + r.Model, r.Variant, edge, perMillion(r, "input"), perMillion(r, "cache_read"),
-			perMillion(r, "output"), perMillion(r, "characters"), r.Checked.Format(time.DateOnly),
+			perMillion(r, "output"), perMillion(r, "characters"), r.Checked.Format(time.DateOnly), retires(r, at),
 		})
 	}
 	if err := t.write(a.stdout); err != nil {
@@ -76,6 +77,18 @@ func (c *pricesListCmd) Run(a *app) error {
 	}
 	_, err = fmt.Fprintf(a.stdout, "\nUSD per million tokens or characters, list prices; book %.12s\n", book.Hash())
 	return err
+}
+
+// retires is the day on which a model ends, and whether that is past; empty when none is known.
+func retires(r pricing.Row, at time.Time) string {
+	if r.Retires == nil {
+		return ""
+	}
+	day := r.Retires.Format(time.DateOnly)
+	if at.Before(*r.Retires) {
+		return day
+	}
+	return day + ", retired"
 }
 
 // inForce are the rows of the book in force at an instant.
@@ -105,6 +118,13 @@ func (c *pricesShowCmd) Run(a *app) error {
 	}
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(rows)
+	}
+	if end := book.Retires(provider, model); end != nil {
+		_, err := fmt.Fprintf(a.stdout, "%s/%s retires on %s, checked %s, source: %s\n\n", provider, model,
+			end.On.Format(time.DateOnly), end.Checked.Format(time.DateOnly), end.Source)
+		if err != nil {
+			return err
+		}
 	}
 	for _, r := range rows {
 		t := table{columns: []column{words("rate"), figures("USD per million")}}

@@ -34,6 +34,7 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	}
 	defer nc.Close()
 	warnDurability(ctx, a.config.NATSMonitorURL, a.logger())
+	s.warnOfEnds(ctx, a.logger())
 	n := &node{
 		config: a.config, setup: s, roles: c.Roles, dsn: a.config.DatabaseURL, nc: nc, spoolDir: c.SpoolDir,
 		getenv: a.getenv, logger: a.logger(), chaos: chaosFromEnv(a.getenv),

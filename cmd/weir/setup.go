@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,6 +80,13 @@ func newSetup(data []byte) (*setup, error) {
 // without.
 func (s *setup) newPlanner(logger *slog.Logger) *planner.Planner {
 	return planner.New(planner.Config{Catalog: s.catalog, Models: s.models, Classifier: s.classifier, Logger: logger})
+}
+
+// warnOfEnds logs what will soon stop working by itself: models that retire, prices that end.
+func (s *setup) warnOfEnds(ctx context.Context, logger *slog.Logger) {
+	for _, text := range s.models.Ending() {
+		logger.WarnContext(ctx, "a model or its price ends", slog.String("what", text))
+	}
 }
 
 func sortedKeys[V any](m map[string]V) []string {
