@@ -28,6 +28,8 @@ type Catalog struct {
 	Lanes Lanes
 	// Limits bound what is accepted.
 	Limits Limits
+	// PriceBook are prices of one's own, by the price book's provider.
+	PriceBook map[string]Prices
 }
 
 // The wire formats that a provider's API may name.

@@ -38,6 +38,7 @@ func read(root *yaml.Node, r *report) *Catalog {
 		Classifier: readClassifier(o.object("classifier")),
 		Lanes:      readLanes(o.object("lanes")),
 		Limits:     readLimits(o.object("limits")),
+		PriceBook:  readPriceBook(o.object("price_book")),
 	}
 	o.close()
 	return c

@@ -49,7 +49,7 @@ func TestLoad_Mistakes(t *testing.T) {
 		{"UnknownUnit", replace("web_search_1k", "request"), "small.prices[0].per_unit.request is unknown; the only unit is web_search_1k"},
 		{"KeyTwice", good + "currency: USD\n", "currency is given twice"},
 		{"KeyThatIsNoWord", good + "[a]: b\n", "acme.yaml:25: the file has a key that is no word"},
-		{"ModelTwice", good + modelOf(good), "acme.yaml: small is given twice"},
+		{"ModelTwice", good + modelOf(good), "acme.yaml:25: small is given twice"},
 		{"NoModels", "schema: 1\nprovider: acme\ncurrency: USD\nmodels: []\n", "acme.yaml:4: models is empty"},
 		{"ModelsMissing", "schema: 1\nprovider: acme\ncurrency: USD\n", "acme.yaml:1: models is missing"},
 		{"ModelsNoList", "schema: 1\nprovider: acme\ncurrency: USD\nmodels: {}\n", "acme.yaml:4: models is a mapping; it must be a list"},

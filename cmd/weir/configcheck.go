@@ -20,7 +20,7 @@ type configCheckCmd struct {
 // Run checks a weir.yaml with everything that a start would check, but for the providers' keys.
 func (c *configCheckCmd) Run(a *app) error {
 	file := fallback(c.File, a.config.ConfigFile)
-	s, err := readSetup(file)
+	s, err := readSetup(file, a.config.PricingDir)
 	if err != nil {
 		return fmt.Errorf("%s has mistakes:\n%w", file, err)
 	}

@@ -43,13 +43,15 @@ func (i instant) or(now time.Time) time.Time {
 }
 
 type pricesListCmd struct {
+	bookFlags
+
 	At   instant `help:"In force at this time; now when absent."`
 	JSON bool    `help:"Print one JSON array."`
 }
 
 // Run lists the rows in force, a line for each band.
 func (c *pricesListCmd) Run(a *app) error {
-	book, err := pricing.Embedded()
+	book, err := c.book(a)
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func (c *pricesListCmd) Run(a *app) error {
 	}
 	t := table{columns: []column{
 		words("model"), words("when"), figures("prompt up to"), figures("input"), figures("read"), figures("output"),
-		figures("characters"), words("checked"), words("retires"),
+		figures("characters"), words("checked"), words("retires"), words("origin"),
 	}}
 	for _, r := range rows {
 		edge := ""
@@ -69,7 +71,7 @@ func (c *pricesListCmd) Run(a *app) error {
 		}
 		t.rows = append(t.rows, []string{
 			r.Provider + "/" + r.Model, r.Variant, edge, perMillion(r, "input"), perMillion(r, "cache_read"),
-			perMillion(r, "output"), perMillion(r, "characters"), r.Checked.Format(time.DateOnly), retires(r, at),
+			perMillion(r, "output"), perMillion(r, "characters"), r.Checked.Format(time.DateOnly), retires(r, at), r.Origin,
 		})
 	}
 	if err := t.write(a.stdout); err != nil {
@@ -99,6 +101,8 @@ func inForce(book *pricing.Book, at time.Time) []pricing.Row {
 }
 
 type pricesShowCmd struct {
+	bookFlags
+
 	Model string  `arg:"" help:"provider/id, or an id that is unique."`
 	At    instant `help:"In force at this time; now when absent."`
 	JSON  bool    `help:"Print one JSON array of rows; rates are pico-USD per token or character."`
@@ -106,7 +110,7 @@ type pricesShowCmd struct {
 
 // Run shows a model's rows in force with every rate.
 func (c *pricesShowCmd) Run(a *app) error {
-	book, provider, model, err := findModel(c.Model)
+	book, provider, model, err := c.find(a, c.Model)
 	if err != nil {
 		return err
 	}
@@ -131,7 +135,8 @@ func (c *pricesShowCmd) Run(a *app) error {
 		for _, kind := range slices.Sorted(maps.Keys(r.Rates)) {
 			t.rows = append(t.rows, []string{kind, perMillion(r, kind)})
 		}
-		_, _ = fmt.Fprintf(a.stdout, "%s, checked %s, source: %s\n", r.Key, r.Checked.Format(time.DateOnly), r.Source)
+		_, _ = fmt.Fprintf(a.stdout, "%s, checked %s, source: %s, origin: %s\n", r.Key, r.Checked.Format(time.DateOnly),
+			r.Source, r.Origin)
 		if err := t.write(a.stdout); err != nil {
 			return err
 		}
@@ -165,9 +170,9 @@ func perMillion(r pricing.Row, kind string) string {
 
 const perMTok = 1_000_000
 
-// findModel finds provider/id in the book, or an id that one provider alone has.
-func findModel(name string) (book *pricing.Book, provider, model string, err error) {
-	if book, err = pricing.Embedded(); err != nil {
+// find finds provider/id in the book in force, or an id that one provider alone has.
+func (f *bookFlags) find(a *app, name string) (book *pricing.Book, provider, model string, err error) {
+	if book, err = f.book(a); err != nil {
 		return nil, "", "", err
 	}
 	var found []string
@@ -191,6 +196,8 @@ func findModel(name string) (book *pricing.Book, provider, model string, err err
 }
 
 type pricesBreakevenCmd struct {
+	bookFlags
+
 	Model string  `arg:"" help:"provider/id, or an id that is unique."`
 	At    instant `help:"At the prices of this time; now when absent."`
 	JSON  bool    `help:"Print one JSON object: uses by lifetime."`
@@ -198,7 +205,7 @@ type pricesBreakevenCmd struct {
 
 // Run prints the least number of uses for each lifetime that the model has.
 func (c *pricesBreakevenCmd) Run(a *app) error {
-	book, provider, model, err := findModel(c.Model)
+	book, provider, model, err := c.find(a, c.Model)
 	if err != nil {
 		return err
 	}
@@ -228,11 +235,13 @@ func (c *pricesBreakevenCmd) Run(a *app) error {
 	return err
 }
 
-type pricesLintCmd struct{}
+type pricesLintCmd struct {
+	bookFlags
+}
 
 // Run prints what Lint finds.
-func (pricesLintCmd) Run(a *app) error {
-	book, err := pricing.Embedded()
+func (c *pricesLintCmd) Run(a *app) error {
+	book, err := c.book(a)
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func TestPrices_Characters(t *testing.T) {
 	require.Regexp(t, `(?m)^characters +25$`, stdout)
 	stdout, _, err = weirPrices(t, "", "list")
 	require.NoError(t, err)
-	require.Regexp(t, `(?m)^deepl/deepl +- +- +- +25 +2026-11-26$`, stdout)
+	require.Regexp(t, `(?m)^deepl/deepl +- +- +- +25 +2026-11-26 +embedded$`, stdout)
 	require.Regexp(t, `(?m)^anthropic/claude-opus-5-5 +4 +0\.2 +20 +- +`, stdout)
 	require.Contains(t, stdout, "USD per million tokens or characters")
 }
@@ -189,7 +189,7 @@ func TestPrices_List(t *testing.T) {
 	t.Parallel()
 	stdout, _, err := weirPrices(t, "", "list", "--at", "2026-10-01")
 	require.NoError(t, err)
-	require.Regexp(t, `(?m)^anthropic/claude-sonnet-5-5 +2 +0\.2 +10 +- +2026-09-29$`, stdout)
+	require.Regexp(t, `(?m)^anthropic/claude-sonnet-5-5 +2 +0\.2 +10 +- +2026-09-29 +embedded$`, stdout)
 	require.NotContains(t, stdout, "gpt-6.2-sol", "its price begins later")
 	stdout, _, err = weirPrices(t, "", "list", "--at", "2027-06-01", "--json")
 	require.NoError(t, err)

@@ -33,8 +33,8 @@ type setup struct {
 	validators map[string]*validators.Chain
 }
 
-// readSetup reads a weir.yaml from a file and checks all of it.
-func readSetup(path string) (*setup, error) {
+// readSetup reads a weir.yaml from a file and checks all of it, the prices of its price_book and of a directory included.
+func readSetup(path, pricingDir string) (*setup, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no %s; 'weir init --out %s' writes one to begin with", path, path)
@@ -42,21 +42,26 @@ func readSetup(path string) (*setup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	return newSetup(data)
+	return assemble(data, bookFiles{dir: pricingDir, config: path})
 }
 
-// newSetup parses a weir.yaml and checks what needs the other parts: validators that compile, models with a price in
-// force. It returns every mistake at once.
+// newSetup is assemble for a weir.yaml that is no file and has no directory of prices beside it.
 func newSetup(data []byte) (*setup, error) {
+	return assemble(data, bookFiles{config: defaultConfigFile})
+}
+
+// assemble parses a weir.yaml and checks what needs the other parts: prices that compose, validators that compile, models
+// with a price in force. It returns every mistake at once.
+func assemble(data []byte, files bookFiles) (*setup, error) {
 	c, err := catalog.Parse(data)
 	if err != nil {
 		return nil, err
 	}
 	s := &setup{catalog: c, validators: make(map[string]*validators.Chain, len(c.Features))}
-	if s.book, err = pricing.Embedded(); err != nil {
-		return nil, err
-	}
 	var errs []error
+	if s.book, err = files.book(c); err != nil {
+		errs = append(errs, err)
+	}
 	for _, name := range sortedKeys(c.Features) {
 		feature := c.Features[name]
 		chain, err := validators.Compile(feature.Validators, feature.OutputSchema)
@@ -71,8 +76,10 @@ func newSetup(data []byte) (*setup, error) {
 		errs = append(errs, fmt.Errorf("classifier: %w", err))
 	}
 	s.classifier = rules
-	s.models = planner.NewModels(c, s.book, time.Now)
-	errs = append(errs, s.models.Check()...)
+	if s.book != nil { // without one, every model would be said to have no price
+		s.models = planner.NewModels(c, s.book, time.Now)
+		errs = append(errs, s.models.Check()...)
+	}
 	return s, errors.Join(errs...)
 }
 
