@@ -21,7 +21,7 @@ test: postgres ## Run every test on real Postgres and real NATS.
 race: postgres ## Run the tests of the concurrent and the pure packages under the race detector.
 	$(GO) test -race -short -timeout 15m $(RACE)
 
-check: ## Vet, format, lint, tidy modules, generated files: everything but the tests.
+check: ## Vet, format, lint, tidy modules, generated files, prices: everything but the tests.
 	$(GO) vet ./...
 	$(LINT) fmt --diff
 	$(LINT) run ./...
@@ -29,6 +29,7 @@ check: ## Vet, format, lint, tidy modules, generated files: everything but the t
 	cd tools && $(GO) mod tidy -diff
 	cd $(ORACLE) && $(GO) vet ./... && $(GO) mod tidy -diff
 	tools/generated.sh
+	WEIR_PRICING_DIR= WEIR_CONFIG= $(GO) run ./cmd/weir prices lint --quiet
 
 lint: ## Lint.
 	$(LINT) run ./...

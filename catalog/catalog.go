@@ -32,6 +32,8 @@ type Catalog struct {
 	Limits Limits
 	// Attachments bound the files that tasks bring.
 	Attachments Attachments
+	// PriceBook are prices of one's own, by the price book's provider.
+	PriceBook map[string]Prices
 }
 
 // The wire formats that a provider's API may name.

@@ -42,7 +42,7 @@ func TestDocs(t *testing.T) {
 		full, err := os.ReadFile("testdata/full.yaml") // TestParse_EveryKey reads it
 		require.NoError(t, err)
 		free := map[string]bool{"pattern": true, "type": true, "values": true, "case_fold": true, "local": true, "family": true} // names and free-form keys
-		for _, key := range regexp.MustCompile(`[a-z_]{4,}(?:: |:\n)`).FindAllString(string(full), -1) {
+		for _, key := range regexp.MustCompile(`[a-z_][a-z0-9_]{3,}(?:: |:\n)`).FindAllString(string(full), -1) {
 			key = strings.TrimRight(key, ": \n")
 			if !free[key] {
 				described := regexp.MustCompile("(?m)^\\| .*`" + key + "`|^## " + key + "$|`lanes\\." + key + "`")

@@ -53,7 +53,7 @@ func TestHash_Ignores(t *testing.T) {
         retention: 720h
 `},
 		{name: "DefaultsWrittenOut", give: strings.ReplaceAll(hashed, "  b: {}", "  b: {class: auto, lane: now, weight: 1, max_attempts: 8}")},
-		{name: "EmptySections", give: hashed + "lanes: {now: {}, batch: {}}\nlimits:\n"},
+		{name: "EmptySections", give: hashed + "lanes: {now: {}, batch: {}}\nlimits:\nprice_book:\n"},
 	}
 	want := mustParse(t, hashed).Hash
 	for _, tt := range tests {
@@ -77,6 +77,7 @@ func TestHash_SeesEveryChange(t *testing.T) {
 		{"  b: {}", "  c: {}"},
 		{"  b: {}", "  b: {system: hi}"},
 		{"  b: {}", "  b: {}\nlimits: {depth: 31}"},
+		{"  b: {}", "  b: {}\nprice_book: {own: {models: []}}"},
 		{"  b: {}", "  b: {}\nclassifier: {rules: []}"},
 		{"  b: {}", "  b: {}\ncascades: {L1: [haiku], L2: [sonnet], L3: [opus]}"},
 	} {

@@ -39,6 +39,7 @@ func read(root *yaml.Node, r *report) *Catalog {
 		Embedders:  named(o, "embedders", readEmbedder),
 		Lanes:      readLanes(o.object("lanes")),
 		Limits:     readLimits(o.object("limits")),
+		PriceBook:  readPriceBook(o.object("price_book")),
 
 		Attachments: readAttachments(o.object("attachments")),
 	}

@@ -291,6 +291,18 @@ func TestParse_EveryKey(t *testing.T) {
 		Hosts: []string{"files.example.com", "*.example.com:8443", "10.0.0.7"}, Buckets: []string{"invoices", "weir-attachments"},
 		MaxBytes: 1 << 20, MaxCount: 2, Timeout: 5 * time.Second, AllowPrivate: true,
 	}, c.Attachments)
+	require.Len(t, c.PriceBook, 1)
+	own := c.PriceBook["own"]
+	require.Equal(t, 77, own.Node.Line, "the price book names lines")
+	require.JSONEq(t, `{"usage": {"input_includes_cached": true, "output_includes_reasoning": true}, "models": [{
+		"id": "a-1", "match": ["a-1-[0-9]{4}"], "retires": {"on": "2027-06-30", "source": "a letter", "checked": "2026-11-26"},
+		"limits": {"window": 64000, "max_input": 32000, "max_output": 4000, "min_cacheable": 1024, "max_request_bytes": 1000000},
+		"caps": {"json_schema": true, "refuses": ["temperature"]}, "tokenizer": {"o200k_factor": "1.1"},
+		"prices": [{"from": "2026-01-01", "until": "2027-07-01", "status": "in_force", "source": "a contract",
+			"checked": "2026-11-26", "boundary": "gte", "modes": {"batch": "1/2"}, "geo": {"us": "11/10"},
+			"per_unit": {"web_search_1k": "10"},
+			"bands": [{"max_prompt": 16000, "input": "0.10", "output": "0.20"}, {"input": "0.20", "output": "0.40"}]}]}]}`,
+		string(own.Content))
 }
 
 func TestParse_Rules(t *testing.T) {

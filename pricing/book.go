@@ -3,7 +3,6 @@ package pricing
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,6 +20,7 @@ type Book struct {
 
 type provider struct {
 	name   string
+	usage  Traits   // how its usage is counted, for models that say no more
 	models []*model // by id
 }
 
@@ -30,12 +30,14 @@ type model struct {
 	patterns []string
 	match    []*regexp.Regexp // the patterns, anchored
 	traits   Traits
+	retires  *Retirement
 	rows     []*row // by from
 }
 
 // row is the price of a model for a period: half-open [from, until), where a zero time is no limit.
 type row struct {
 	key     string // provider/id@from
+	origin  string // where the row stands: embedded, or a file
 	from    time.Time
 	until   time.Time
 	status  Status
@@ -61,15 +63,10 @@ type window struct {
 }
 
 // Embedded is the book that comes with weir.
-func Embedded() (*Book, error) {
-	files, err := fs.Sub(bookFiles, "book")
-	if err != nil {
-		return nil, fmt.Errorf("open the embedded price book: %w", err)
-	}
-	return Load(files)
-}
+func Embedded() (*Book, error) { return Compose() }
 
-// Hash is the SHA-256 of the book's content in hex. Comments, formatting and the order of models do not change it.
+// Hash is the SHA-256 of the book's content in hex, overrides included. Comments, formatting, the order of models and where
+// a price stands do not change it.
 func (b *Book) Hash() string { return b.hash }
 
 // Model is a model that the book knows, whether or not it has a price now.
@@ -79,6 +76,8 @@ type Model struct {
 	// Match are the patterns of other names that the model answers under, such as those with a date.
 	Match  []string
 	Traits Traits
+	// Retires is when the provider stops serving the model; nil when that is not known.
+	Retires *Retirement
 }
 
 // Models are the models of the book by provider and id.
@@ -86,7 +85,9 @@ func (b *Book) Models() []Model {
 	var out []Model
 	for _, p := range b.providers {
 		for _, m := range p.models {
-			out = append(out, Model{Provider: p.name, ID: m.id, Match: slices.Clone(m.patterns), Traits: m.traits})
+			out = append(out, Model{
+				Provider: p.name, ID: m.id, Match: slices.Clone(m.patterns), Traits: m.traits, Retires: b.Retires(p.name, m.id),
+			})
 		}
 	}
 	return out
@@ -103,19 +104,30 @@ func (b *Book) Traits(provider, model string) (Traits, bool) {
 
 // find resolves a name to a model: an id is itself, any other name must match the patterns of exactly one model.
 func (b *Book) find(providerName, name string) (*model, error) {
-	i, ok := slices.BinarySearchFunc(b.providers, providerName, func(p *provider, name string) int {
-		return strings.Compare(p.name, name)
-	})
+	i, ok := b.search(providerName)
 	if !ok {
 		return nil, fmt.Errorf("%w: the book has no provider %q", ErrUnpriced, providerName)
 	}
 	return b.providers[i].find(name)
 }
 
+// search is the place of a provider, and whether it is there.
+func (b *Book) search(name string) (int, bool) {
+	return slices.BinarySearchFunc(b.providers, name, func(p *provider, name string) int { return strings.Compare(p.name, name) })
+}
+
+// model is the model of an id, nil when there is none.
+func (p *provider) model(id string) *model {
+	i, ok := slices.BinarySearchFunc(p.models, id, func(m *model, id string) int { return strings.Compare(m.id, id) })
+	if !ok {
+		return nil
+	}
+	return p.models[i]
+}
+
 func (p *provider) find(name string) (*model, error) {
-	i, ok := slices.BinarySearchFunc(p.models, name, func(m *model, name string) int { return strings.Compare(m.id, name) })
-	if ok {
-		return p.models[i], nil
+	if m := p.model(name); m != nil {
+		return m, nil
 	}
 	var found *model
 	for _, m := range p.models {

@@ -118,6 +118,7 @@ func TestBook_Hash(t *testing.T) {
 		{"[0-9]{8}", "[0-9]{6}"},
 		{"in_force", "announced"},
 		{`o200k_factor: "1.5"`, `o200k_factor: "1.6"`},
+		{"    limits:", "    retires: {on: 2027-01-01, checked: 2026-01-01, source: a}\n    limits:"},
 	} {
 		require.NotEqual(t, want, hash(strings.Replace(acme(""), change[0], change[1], 1)), "%s", change[0])
 	}
@@ -142,7 +143,7 @@ func TestBook_Rows(t *testing.T) {
 	until := from.AddDate(1, 0, 0)
 	base := pricing.Row{
 		Provider: "acme", Model: "small", Match: []string{"small-[0-9]{8}"}, From: &from, Until: &until, Status: pricing.InForce,
-		Source: "price list", Checked: from.AddDate(0, 0, 1), Boundary: "gte", WebSearch: &search,
+		Source: "price list", Origin: "acme.yaml", Checked: from.AddDate(0, 0, 1), Boundary: "gte", WebSearch: &search,
 		Modes: map[string]string{"batch": "1/2"}, Geo: map[string]string{"us": "11/10"},
 	}
 	first, second, window := base, base, base

@@ -54,6 +54,40 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
+// FuzzCompose lays anything over the embedded book. What it takes has one price at most at any time, and loses no model.
+func FuzzCompose(f *testing.F) {
+	for _, rows := range []string{
+		flatRow("2026-12-01", "in_force", "1", "2"), flatRow("always", "in_force", "1", "2"),
+		flatRow("2026-10-01", "announced", "1", "2"),
+		flatRow("2026-12-01", "in_force", "1", "2") + flatRow("2026-11-01", "announced", "1", "2"),
+	} {
+		f.Add(haikuFile("    prices:\n" + rows).File)
+	}
+	f.Add([]byte(acme("")))
+	known := mustEmbedded(f).Models()
+	f.Fuzz(func(t *testing.T, content []byte) {
+		book, err := pricing.Compose(pricing.Override{Name: "own.yaml", File: content})
+		if err != nil {
+			return
+		}
+		for _, m := range known {
+			_, ok := book.Traits(m.Provider, m.ID)
+			require.True(t, ok)
+		}
+		var last pricing.Row
+		for _, row := range book.Rows() {
+			if row.Status != pricing.InForce || row.Variant != "" || row.Band > 1 {
+				continue
+			}
+			if row.Provider == last.Provider && row.Model == last.Model {
+				require.NotNil(t, last.Until)
+				require.False(t, row.From.Before(*last.Until), "%s is in force when %s begins", last.Key, row.Key)
+			}
+			last = row
+		}
+	})
+}
+
 // FuzzParseRate holds the parser to the rational that the text means.
 func FuzzParseRate(f *testing.F) {
 	for _, s := range []string{"0.125", "1000000", "0.0000001", "-1", "1e3", ".5", "5.", "1/2", "٣", ""} {

@@ -31,37 +31,54 @@ const (
 // keys, rates that are not exact, rows that overlap and names that fit two models are mistakes, and the error joins
 // one sentence for each of them.
 func Load(fsys fs.FS) (*Book, error) {
-	names, err := fs.Glob(fsys, "*.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("list price files: %w", err)
-	}
-	if len(names) == 0 {
-		return nil, errors.New("the price book has no *.yaml file")
-	}
 	r := &report{}
 	book := &Book{}
+	if err := book.readFiles(r, fsys); err != nil {
+		return nil, err
+	}
+	return book.finish(r)
+}
+
+// readFiles reads the files of a whole book.
+func (b *Book) readFiles(r *report, fsys fs.FS) error {
+	names, err := fs.Glob(fsys, "*.yaml")
+	if err != nil {
+		return fmt.Errorf("list price files: %w", err)
+	}
+	if len(names) == 0 {
+		return errors.New("the price book has no *.yaml file")
+	}
 	for _, name := range names {
 		data, err := fs.ReadFile(fsys, name)
 		if err != nil {
-			return nil, fmt.Errorf("read price file: %w", err)
+			return fmt.Errorf("read price file: %w", err)
 		}
 		r.file = name
-		book.read(r, data)
+		b.readFile(r, data, false)
 	}
-	slices.SortFunc(book.providers, func(a, b *provider) int { return cmp.Compare(a.name, b.name) })
+	return nil
+}
+
+// finish is the book, or its mistakes.
+func (b *Book) finish(r *report) (*Book, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	book.hash, err = book.digest()
-	return book, err
+	var err error
+	b.hash, err = b.digest()
+	return b, err
 }
 
-// digest covers everything that the book can tell.
+// digest covers everything that the book can tell, but for where it stands.
 func (b *Book) digest() (string, error) {
+	rows := b.Rows()
+	for i := range rows {
+		rows[i].Origin = ""
+	}
 	content, err := json.Marshal(struct {
 		Models []Model
 		Rows   []Row
-	}{b.Models(), b.Rows()})
+	}{b.Models(), rows})
 	if err != nil {
 		return "", fmt.Errorf("hash price book: %w", err)
 	}
@@ -69,8 +86,8 @@ func (b *Book) digest() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// read adds the provider of one file.
-func (b *Book) read(r *report, data []byte) {
+// readFile adds the provider of one file.
+func (b *Book) readFile(r *report, data []byte, override bool) {
 	top, err := parse(data)
 	if err != nil {
 		line, text := describe(err)
@@ -85,30 +102,60 @@ func (b *Book) read(r *report, data []byte) {
 	if n := o.need("currency"); n != nil && n.Value != currency {
 		o.bad(n, "currency", "is %s; it must be %s", shown(n), currency)
 	}
-	p := &provider{name: o.needText("provider")}
-	for _, other := range b.providers {
-		if other.name == p.name {
-			o.bad(o.values["provider"], "provider", "is %q, which another file has already", p.name)
-		}
+	name := o.needText("provider")
+	if _, known := b.search(name); known && !override {
+		o.bad(o.values["provider"], "provider", "is %q, which another file has already", name)
 	}
-	var common Traits
-	var imagesAsInput bool
-	if usage := o.object("usage"); usage != nil {
-		common.InputIncludesCached = usage.flag("input_includes_cached")
-		common.OutputIncludesReasoning = usage.flag("output_includes_reasoning")
-		imagesAsInput = usage.flag("images_as_input")
-		usage.close()
+	b.readProvider(o, name, override)
+}
+
+// readProvider reads what is said of a provider and its models. An override may say less of what is known.
+func (b *Book) readProvider(o *object, name string, override bool) {
+	i, known := b.search(name)
+	if !known {
+		b.providers = slices.Insert(b.providers, i, &provider{name: name})
 	}
+	p := b.providers[i]
+	usage := readUsage(o)
+	if usage != nil && !known {
+		p.usage = *usage
+	}
+	var read []*model
 	o.list("models", true, func(o *object) {
-		m := readModel(o, p.name, common)
-		if imagesAsInput {
-			m.priceImagesAsInput()
+		m := p.readModel(o, usage, override)
+		if slices.ContainsFunc(read, func(other *model) bool { return other.id == m.id }) {
+			o.r.add(o.line, m.id, "is given twice")
 		}
-		p.models = append(p.models, m)
+		read = append(read, m)
 	})
-	slices.SortStableFunc(p.models, func(a, b *model) int { return cmp.Compare(a.id, b.id) })
-	p.checkNames(r)
-	b.providers = append(b.providers, p)
+	for _, m := range read {
+		p.put(m)
+	}
+	p.checkNames(o.r, read)
+}
+
+// readUsage reads how a provider counts; nil without the key.
+func readUsage(o *object) *Traits {
+	usage := o.object("usage")
+	if usage == nil {
+		return nil
+	}
+	defer usage.close()
+	return &Traits{
+		InputIncludesCached:     usage.flag("input_includes_cached"),
+		OutputIncludesReasoning: usage.flag("output_includes_reasoning"),
+		ImagesAsInput:           usage.flag("images_as_input"),
+	}
+}
+
+// put adds a model, or replaces the one of its id.
+func (p *provider) put(m *model) {
+	i, known := slices.BinarySearchFunc(p.models, m, func(a, b *model) int { return cmp.Compare(a.id, b.id) })
+	if known {
+		p.models[i] = m
+		return
+	}
+	p.models = slices.Insert(p.models, i, m)
 }
 
 // parse reads the one YAML document of a file.
@@ -144,13 +191,47 @@ func describe(err error) (line int, text string) {
 	return load.Mark.Line, strings.TrimSpace("this is not YAML: " + load.Message + " " + load.ContextMsg)
 }
 
-func readModel(o *object, provider string, traits Traits) *model {
-	m := &model{id: o.needText("id"), traits: traits}
+// readModel reads a model. In an override, one that is known keeps what is not said of it.
+func (p *provider) readModel(o *object, usage *Traits, override bool) *model {
+	m := &model{id: o.needText("id"), traits: p.usage}
 	if m.id != "" {
 		o.path = m.id // easier to find than a number
 	}
+	known := p.model(m.id)
+	if override && known != nil {
+		copied := *known
+		m = &copied
+	} else {
+		known = nil
+	}
+	if usage != nil {
+		m.traits.InputIncludesCached = usage.InputIncludesCached
+		m.traits.OutputIncludesReasoning = usage.OutputIncludesReasoning
+		m.traits.ImagesAsInput = usage.ImagesAsInput
+	}
 	if len(m.id) > maxNameChars {
 		o.r.add(o.line, o.at("id"), "is longer than %d characters", maxNameChars)
+	}
+	m.readMatch(o)
+	var own []*row
+	o.list("prices", known == nil, func(o *object) { own = append(own, readRow(o, p.name+"/"+m.id)) })
+	m.rows = supersede(m.rows, own)
+	if m.traits.ImagesAsInput {
+		m.priceImagesAsInput()
+	}
+	m.readTraits(o)
+	if r := readRetirement(o); r != nil {
+		m.retires = r
+	}
+	slices.SortStableFunc(m.rows, func(a, b *row) int { return a.from.Compare(b.from) })
+	m.checkRows(o)
+	return m
+}
+
+// readMatch reads the patterns. Like all that is read of a model, they replace the ones that it has.
+func (m *model) readMatch(o *object) {
+	if _, given := o.values["match"]; given {
+		m.patterns, m.match = nil, nil
 	}
 	for i, n := range o.texts("match") {
 		re, err := anchored(n.Value)
@@ -161,11 +242,6 @@ func readModel(o *object, provider string, traits Traits) *model {
 		m.patterns = append(m.patterns, n.Value)
 		m.match = append(m.match, re)
 	}
-	o.list("prices", true, func(o *object) { m.rows = append(m.rows, readRow(o, provider+"/"+m.id)) })
-	m.readTraits(o)
-	slices.SortStableFunc(m.rows, func(a, b *row) int { return a.from.Compare(b.from) })
-	m.checkRows(o)
-	return m
 }
 
 func (m *model) readTraits(o *object) {
@@ -181,21 +257,30 @@ func (m *model) readTraits(o *object) {
 		m.traits.MaxInput = m.traits.Window
 	}
 	if caps := o.object("caps"); caps != nil {
-		m.traits.JSONSchema = caps.flag("json_schema")
-		m.traits.Images, m.traits.PDFs = caps.flag("image"), caps.flag("pdf")
-		for i, n := range caps.texts("refuses") {
-			if !slices.Contains(settings(), n.Value) {
-				caps.bad(n, fmt.Sprintf("refuses[%d]", i), "is %s; it must be one of %s", shown(n),
-					strings.Join(settings(), ", "))
-				continue
-			}
-			m.traits.Refused = append(m.traits.Refused, n.Value)
-		}
-		slices.Sort(m.traits.Refused)
-		caps.close()
+		m.readCaps(caps)
 	}
+	m.readTokenizer(o)
+}
+
+func (m *model) readCaps(caps *object) {
+	m.traits.JSONSchema = caps.flag("json_schema")
+	m.traits.Images, m.traits.PDFs = caps.flag("image"), caps.flag("pdf")
+	m.traits.Refused = nil
+	for i, n := range caps.texts("refuses") {
+		if !slices.Contains(settings(), n.Value) {
+			caps.bad(n, fmt.Sprintf("refuses[%d]", i), "is %s; it must be one of %s", shown(n),
+				strings.Join(settings(), ", "))
+			continue
+		}
+		m.traits.Refused = append(m.traits.Refused, n.Value)
+	}
+	slices.Sort(m.traits.Refused)
+	caps.close()
+}
+
+func (m *model) readTokenizer(o *object) {
 	tokenizer := o.object("tokenizer")
-	if tokenizer == nil && m.byCharacter() {
+	if tokenizer == nil && (m.byCharacter() || m.traits.TokenFactor > 0) {
 		return
 	}
 	if tokenizer == nil {
@@ -242,14 +327,12 @@ func endless(tree *syntax.Regexp) bool {
 	return slices.ContainsFunc(tree.Sub, endless)
 }
 
-// checkNames notes an id that is given twice, and one that is another model's name as well.
-func (p *provider) checkNames(r *report) {
-	for i, m := range p.models {
-		if i > 0 && m.id == p.models[i-1].id {
-			r.add(0, m.id, "is given twice")
-		}
+// checkNames notes an id that is another model's name as well, where one of the two has just been read.
+func (p *provider) checkNames(r *report, read []*model) {
+	for _, m := range p.models {
 		for _, other := range p.models {
-			if other.id != m.id && other.matches(m.id) {
+			isNew := slices.Contains(read, m) || slices.Contains(read, other)
+			if isNew && other.id != m.id && other.matches(m.id) {
 				r.add(0, m.id, "is also matched by a pattern of %s", other.id)
 			}
 		}

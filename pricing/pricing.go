@@ -70,6 +70,9 @@ type Traits struct {
 	InputIncludesCached bool
 	// OutputIncludesReasoning says the same of its output tokens and those of reasoning.
 	OutputIncludesReasoning bool
+	// ImagesAsInput says that image tokens, which its usage counts by themselves, have the rate of the input wherever the
+	// book names no other.
+	ImagesAsInput bool
 	// Refused are settings that the model answers with an error, sorted: temperature, effort (all of it), effort_none and
 	// so on for single words, thinking_tokens. What is not named is taken, or not known.
 	Refused []string

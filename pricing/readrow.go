@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,6 +31,7 @@ func readRow(o *object, name string) *row {
 		status:  readStatus(o),
 	}
 	r.key = name + "@" + stamp(r.from)
+	r.origin = cmp.Or(o.r.origin, o.r.file)
 	if !r.until.IsZero() && !r.until.After(r.from) {
 		o.r.add(o.line, o.at("until"), "is not after from")
 	}

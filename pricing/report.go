@@ -13,6 +13,7 @@ const maxMistakes = 100
 // report collects the mistakes of a price book, so that one run finds all of them.
 type report struct {
 	file     string // that is read now
+	origin   string // of its rows; the file when empty
 	mistakes []mistake
 }
 

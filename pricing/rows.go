@@ -20,7 +20,11 @@ type Row struct {
 	From   *time.Time `json:"from"`
 	Until  *time.Time `json:"until"`
 	Status Status     `json:"status"`
-	Source string     `json:"source"`
+	// Retires is when the provider stops serving the model, nil when that is not known.
+	Retires *time.Time `json:"retires"`
+	Source  string     `json:"source"`
+	// Origin is where the row stands: embedded in weir, or the file that overrides it.
+	Origin string `json:"origin"`
 	// Checked is the day of the last comparison with the source.
 	Checked time.Time `json:"checked"`
 	// Variant is a mode with rates of its own, or a time of day such as 01:00-04:00 (UTC); empty for the list price.
@@ -74,9 +78,12 @@ func flatten(provider string, m *model, r *row, t table) []Row {
 		flat := Row{
 			Key: r.bandKey(t, i), Provider: provider, Model: m.id, Match: slices.Clone(m.patterns),
 			From: optional(r.from), Until: optional(r.until),
-			Status: r.status, Source: r.source, Checked: r.checked,
+			Status: r.status, Source: r.source, Origin: r.origin, Checked: r.checked,
 			Variant: t.variant, Band: i + 1, MaxPrompt: b.maxPrompt, Boundary: t.boundary(),
 			Rates: b.rates.byName(), Modes: r.multipliers(), Geo: texts(r.geo),
+		}
+		if m.retires != nil {
+			flat.Retires = optional(m.retires.On)
 		}
 		if r.search.known {
 			search := r.search.pico

@@ -2,6 +2,7 @@ package pricing_test
 
 import (
 	"math/big"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -37,6 +38,11 @@ func acme(rest string) string {
           - {max_prompt: 1000, input: "1", cache_read: "0.1", cache_write_5m: "1.25", output: "4"}
           - {input: "2", cache_read: "0.2", cache_write_5m: "2.5", output: "6"}
 ` + rest
+}
+
+// retiring is acme whose model retires on a day.
+func retiring(day, rest string) string {
+	return strings.Replace(acme(rest), "    limits:", "    retires: {on: "+day+", checked: 2026-01-02, source: release notes}\n    limits:", 1)
 }
 
 const (

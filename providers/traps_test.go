@@ -173,18 +173,23 @@ func cachedTokensCountOnce(t *testing.T) {
 	want := &task.Usage{Input: 10, CacheRead: 90, Output: 5}
 	require.Equal(t, want, anthropic.ReadUsage([]byte(`{"input_tokens":10,"cache_read_input_tokens":90,"output_tokens":5}`)))
 	require.Equal(t, want, responses.ReadUsage([]byte(
-		`{"input_tokens":100,"input_tokens_details":{"cached_tokens":90},"output_tokens":5,"total_tokens":105}`)))
+		`{"input_tokens":100,"input_tokens_details":{"cached_tokens":90},"output_tokens":5,"total_tokens":105}`,
+	)))
 	require.Equal(t, want, openai.ReadUsage([]byte(
-		`{"prompt_tokens":100,"prompt_tokens_details":{"cached_tokens":90},"completion_tokens":5,"total_tokens":105}`)))
+		`{"prompt_tokens":100,"prompt_tokens_details":{"cached_tokens":90},"completion_tokens":5,"total_tokens":105}`,
+	)))
 	require.Equal(t, want, gemini.ReadUsage([]byte(
-		`{"promptTokenCount":100,"cachedContentTokenCount":90,"candidatesTokenCount":5,"totalTokenCount":105}`)))
+		`{"promptTokenCount":100,"cachedContentTokenCount":90,"candidatesTokenCount":5,"totalTokenCount":105}`,
+	)))
 }
 
 func writesByLifetime(t *testing.T) {
 	short := anthropic.ReadUsage([]byte(
-		`{"input_tokens":0,"cache_creation_input_tokens":1000,"cache_creation":{"ephemeral_5m_input_tokens":1000},"output_tokens":0}`))
+		`{"input_tokens":0,"cache_creation_input_tokens":1000,"cache_creation":{"ephemeral_5m_input_tokens":1000},"output_tokens":0}`,
+	))
 	long := anthropic.ReadUsage([]byte(
-		`{"input_tokens":0,"cache_creation_input_tokens":1000,"cache_creation":{"ephemeral_1h_input_tokens":1000},"output_tokens":0}`))
+		`{"input_tokens":0,"cache_creation_input_tokens":1000,"cache_creation":{"ephemeral_1h_input_tokens":1000},"output_tokens":0}`,
+	))
 	plain := bill(t, sonnet, &task.Usage{Input: 1000})
 	require.Equal(t, plain*5/4, bill(t, sonnet, short))
 	require.Equal(t, plain*2, bill(t, sonnet, long))
@@ -214,10 +219,12 @@ func readsByTheBook(t *testing.T) {
 
 func openAIWrites(t *testing.T) {
 	u := responses.ReadUsage([]byte(
-		`{"input_tokens":1000,"input_tokens_details":{"cache_write_tokens":1000},"output_tokens":0,"total_tokens":1000}`))
+		`{"input_tokens":1000,"input_tokens_details":{"cache_write_tokens":1000},"output_tokens":0,"total_tokens":1000}`,
+	))
 	require.Equal(t, &task.Usage{CacheWrite30m: 1000}, u)
 	require.Equal(t, u, openai.ReadUsage([]byte(
-		`{"prompt_tokens":1000,"prompt_tokens_details":{"cache_write_tokens":1000},"completion_tokens":0,"total_tokens":1000}`)))
+		`{"prompt_tokens":1000,"prompt_tokens_details":{"cache_write_tokens":1000},"completion_tokens":0,"total_tokens":1000}`,
+	)))
 	require.Greater(t, bill(t, gpt, u), bill(t, gpt, &task.Usage{Input: 1000}))
 }
 
@@ -229,10 +236,12 @@ func openAIWritesByLifetime(t *testing.T) {
 
 func reasoningInsideOutput(t *testing.T) {
 	with := responses.ReadUsage([]byte(
-		`{"input_tokens":10,"output_tokens":500,"output_tokens_details":{"reasoning_tokens":400},"total_tokens":510}`))
+		`{"input_tokens":10,"output_tokens":500,"output_tokens_details":{"reasoning_tokens":400},"total_tokens":510}`,
+	))
 	require.Equal(t, bill(t, gpt, &task.Usage{Input: 10, Output: 500}), bill(t, gpt, with))
 	require.Equal(t, with, openai.ReadUsage([]byte(
-		`{"prompt_tokens":10,"completion_tokens":500,"completion_tokens_details":{"reasoning_tokens":400},"total_tokens":510}`)))
+		`{"prompt_tokens":10,"completion_tokens":500,"completion_tokens_details":{"reasoning_tokens":400},"total_tokens":510}`,
+	)))
 }
 
 func thoughtsBesideCandidates(t *testing.T) {

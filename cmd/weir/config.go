@@ -24,6 +24,8 @@ type Config struct {
 	DataDir string
 	// ConfigFile (WEIR_CONFIG) is the path of weir.yaml. Default weir.yaml.
 	ConfigFile string
+	// PricingDir (WEIR_PRICING_DIR) is a directory of price files that lie over weir's own. None when empty.
+	PricingDir string
 	// PostgresBin (WEIR_PG_BIN) is the directory of the Postgres binaries; searched for when empty.
 	PostgresBin string
 	// LogLevel (WEIR_LOG_LEVEL) is debug, info, warn or error. Default info.
@@ -39,6 +41,8 @@ type Config struct {
 }
 
 const (
+	defaultConfigFile = "weir.yaml"
+
 	defaultPoolConns = 16
 	leastPoolConns   = 4
 	mostPoolConns    = 500
@@ -51,8 +55,9 @@ func loadConfig(getenv func(string) string) (Config, error) {
 	c := Config{
 		DatabaseURL: getenv("DATABASE_URL"), NATSURL: getenv("NATS_URL"),
 		NATSMonitorURL: getenv("WEIR_NATS_MONITOR_URL"), DataDir: getenv("WEIR_DATA_DIR"),
-		ConfigFile: fallback(getenv("WEIR_CONFIG"), "weir.yaml"), PostgresBin: getenv("WEIR_PG_BIN"),
-		LogFormat: fallback(getenv("WEIR_LOG_FORMAT"), "text"), PoolConns: defaultPoolConns,
+		ConfigFile: fallback(getenv("WEIR_CONFIG"), defaultConfigFile), PostgresBin: getenv("WEIR_PG_BIN"),
+		PricingDir: getenv("WEIR_PRICING_DIR"),
+		LogFormat:  fallback(getenv("WEIR_LOG_FORMAT"), "text"), PoolConns: defaultPoolConns,
 		Beat: defaultBeat, Lease: defaultLease,
 	}
 	var errs []error

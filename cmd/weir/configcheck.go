@@ -20,11 +20,11 @@ type configCheckCmd struct {
 // Run checks a weir.yaml with everything that a start would check, but for the providers' keys.
 func (c *configCheckCmd) Run(a *app) error {
 	file := fallback(c.File, a.config.ConfigFile)
-	s, err := readSetup(file)
+	s, err := readSetup(file, a.config.PricingDir)
 	if err != nil {
 		return fmt.Errorf("%s has mistakes:\n%w", file, err)
 	}
-	for _, warning := range slices.Concat(s.catalog.Warnings(), s.models.Warnings(), s.cacheWarnings()) {
+	for _, warning := range slices.Concat(s.catalog.Warnings(), s.models.Warnings(), s.models.Ending(), s.cacheWarnings()) {
 		_, _ = fmt.Fprintf(a.stderr, "warning: %s\n", warning)
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s is good: %d features, %d models, hash %s\n", file, len(s.catalog.Features),

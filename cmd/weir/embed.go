@@ -71,7 +71,7 @@ func (c *embedCmd) Run(ctx context.Context, a *app) (err error) {
 
 // open makes the embedder and the connection to the ledger.
 func (c *embedCmd) open(ctx context.Context, a *app) (*embeddings.Embedder, func(), error) {
-	s, err := readSetup(a.config.ConfigFile)
+	s, err := readSetup(a.config.ConfigFile, a.config.PricingDir)
 	if err != nil {
 		return nil, nil, err
 	}

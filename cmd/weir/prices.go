@@ -17,7 +17,7 @@ type pricesCmd struct {
 	Cost      pricesCostCmd      `cmd:"" help:"Price a usage object as a provider sends it."`
 	Breakeven pricesBreakevenCmd `cmd:"" help:"From how many uses on keeping a prefix in a model's cache pays."`
 	Reprice   pricesRepriceCmd   `cmd:"" help:"Correct the cost of attempts by the present book; what was booked stays."`
-	Lint      pricesLintCmd      `cmd:"" help:"Name what in the book a person should look at; exit code 1 when there is something."`
+	Lint      pricesLintCmd      `cmd:"" help:"Name what in the book a person should look at; exit code 1 when something is wrong."`
 }
 
 // instant is a time on the command line: RFC 3339, or a day.
@@ -43,23 +43,26 @@ func (i instant) or(now time.Time) time.Time {
 }
 
 type pricesListCmd struct {
+	bookFlags
+
 	At   instant `help:"In force at this time; now when absent."`
 	JSON bool    `help:"Print one JSON array."`
 }
 
 // Run lists the rows in force, a line for each band.
 func (c *pricesListCmd) Run(a *app) error {
-	book, err := pricing.Embedded()
+	book, err := c.book(a)
 	if err != nil {
 		return err
 	}
-	rows := inForce(book, c.At.or(time.Now()))
+	at := c.At.or(time.Now())
+	rows := inForce(book, at)
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(rows)
 	}
 	t := table{columns: []column{
 		words("model"), words("when"), figures("prompt up to"), figures("input"), figures("read"), figures("output"),
-		figures("characters"), words("checked"),
+		figures("characters"), words("checked"), words("retires"), words("origin"),
 	}}
 	for _, r := range rows {
 		edge := ""
@@ -68,7 +71,7 @@ func (c *pricesListCmd) Run(a *app) error {
 		}
 		t.rows = append(t.rows, []string{
 			r.Provider + "/" + r.Model, r.Variant, edge, perMillion(r, "input"), perMillion(r, "cache_read"),
-			perMillion(r, "output"), perMillion(r, "characters"), r.Checked.Format(time.DateOnly),
+			perMillion(r, "output"), perMillion(r, "characters"), r.Checked.Format(time.DateOnly), retires(r, at), r.Origin,
 		})
 	}
 	if err := t.write(a.stdout); err != nil {
@@ -76,6 +79,18 @@ func (c *pricesListCmd) Run(a *app) error {
 	}
 	_, err = fmt.Fprintf(a.stdout, "\nUSD per million tokens or characters, list prices; book %.12s\n", book.Hash())
 	return err
+}
+
+// retires is the day on which a model ends, and whether that is past; empty when none is known.
+func retires(r pricing.Row, at time.Time) string {
+	if r.Retires == nil {
+		return ""
+	}
+	day := r.Retires.Format(time.DateOnly)
+	if at.Before(*r.Retires) {
+		return day
+	}
+	return day + ", retired"
 }
 
 // inForce are the rows of the book in force at an instant.
@@ -86,6 +101,8 @@ func inForce(book *pricing.Book, at time.Time) []pricing.Row {
 }
 
 type pricesShowCmd struct {
+	bookFlags
+
 	Model string  `arg:"" help:"provider/id, or an id that is unique."`
 	At    instant `help:"In force at this time; now when absent."`
 	JSON  bool    `help:"Print one JSON array of rows; rates are pico-USD per token or character."`
@@ -93,7 +110,7 @@ type pricesShowCmd struct {
 
 // Run shows a model's rows in force with every rate.
 func (c *pricesShowCmd) Run(a *app) error {
-	book, provider, model, err := findModel(c.Model)
+	book, provider, model, err := c.find(a, c.Model)
 	if err != nil {
 		return err
 	}
@@ -106,12 +123,20 @@ func (c *pricesShowCmd) Run(a *app) error {
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(rows)
 	}
+	if end := book.Retires(provider, model); end != nil {
+		_, err := fmt.Fprintf(a.stdout, "%s/%s retires on %s, checked %s, source: %s\n\n", provider, model,
+			end.On.Format(time.DateOnly), end.Checked.Format(time.DateOnly), end.Source)
+		if err != nil {
+			return err
+		}
+	}
 	for _, r := range rows {
 		t := table{columns: []column{words("rate"), figures("USD per million")}}
 		for _, kind := range slices.Sorted(maps.Keys(r.Rates)) {
 			t.rows = append(t.rows, []string{kind, perMillion(r, kind)})
 		}
-		_, _ = fmt.Fprintf(a.stdout, "%s, checked %s, source: %s\n", r.Key, r.Checked.Format(time.DateOnly), r.Source)
+		_, _ = fmt.Fprintf(a.stdout, "%s, checked %s, source: %s, origin: %s\n", r.Key, r.Checked.Format(time.DateOnly),
+			r.Source, r.Origin)
 		if err := t.write(a.stdout); err != nil {
 			return err
 		}
@@ -145,9 +170,9 @@ func perMillion(r pricing.Row, kind string) string {
 
 const perMTok = 1_000_000
 
-// findModel finds provider/id in the book, or an id that one provider alone has.
-func findModel(name string) (book *pricing.Book, provider, model string, err error) {
-	if book, err = pricing.Embedded(); err != nil {
+// find finds provider/id in the book in force, or an id that one provider alone has.
+func (f *bookFlags) find(a *app, name string) (book *pricing.Book, provider, model string, err error) {
+	if book, err = f.book(a); err != nil {
 		return nil, "", "", err
 	}
 	var found []string
@@ -171,6 +196,8 @@ func findModel(name string) (book *pricing.Book, provider, model string, err err
 }
 
 type pricesBreakevenCmd struct {
+	bookFlags
+
 	Model string  `arg:"" help:"provider/id, or an id that is unique."`
 	At    instant `help:"At the prices of this time; now when absent."`
 	JSON  bool    `help:"Print one JSON object: uses by lifetime."`
@@ -178,7 +205,7 @@ type pricesBreakevenCmd struct {
 
 // Run prints the least number of uses for each lifetime that the model has.
 func (c *pricesBreakevenCmd) Run(a *app) error {
-	book, provider, model, err := findModel(c.Model)
+	book, provider, model, err := c.find(a, c.Model)
 	if err != nil {
 		return err
 	}
@@ -205,26 +232,5 @@ func (c *pricesBreakevenCmd) Run(a *app) error {
 		lines = []string{"the price has no rate for cache writes: what is cached, is cached unasked and for nothing\n"}
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s by %s\n%s", c.Model, price.Row(), strings.Join(lines, ""))
-	return err
-}
-
-type pricesLintCmd struct{}
-
-// Run prints what Lint finds.
-func (pricesLintCmd) Run(a *app) error {
-	book, err := pricing.Embedded()
-	if err != nil {
-		return err
-	}
-	found := book.Lint(time.Now())
-	for _, line := range found {
-		if _, err := fmt.Fprintln(a.stdout, line); err != nil {
-			return err
-		}
-	}
-	if len(found) > 0 {
-		return fmt.Errorf("%d things to look at in the price book", len(found))
-	}
-	_, err = fmt.Fprintf(a.stdout, "the price book has nothing to look at: %d rows, hash %s\n", len(book.Rows()), book.Hash())
 	return err
 }

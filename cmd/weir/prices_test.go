@@ -112,7 +112,7 @@ func TestPrices_Characters(t *testing.T) {
 	require.Regexp(t, `(?m)^characters +25$`, stdout)
 	stdout, _, err = weirPrices(t, "", "list")
 	require.NoError(t, err)
-	require.Regexp(t, `(?m)^deepl/deepl +- +- +- +25 +2026-11-26$`, stdout)
+	require.Regexp(t, `(?m)^deepl/deepl +- +- +- +25 +2026-11-26 +embedded$`, stdout)
 	require.Regexp(t, `(?m)^anthropic/claude-opus-5-5 +4 +0\.2 +20 +- +`, stdout)
 	require.Contains(t, stdout, "USD per million tokens or characters")
 }
@@ -167,11 +167,41 @@ func TestPrices_Show(t *testing.T) {
 	require.Contains(t, stderr, "anthropic/claude-haiku-5-5 has no price in force then")
 }
 
+func TestPrices_Retires(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[string]string{"2026-11-29": "2026-11-30", "2026-11-30": "2026-11-30, retired"} {
+		stdout, _, err := weirPrices(t, "", "list", "--at", at)
+		require.NoError(t, err)
+		require.Regexp(t, `(?m)^anthropic/claude-sonnet-4-5 .* `+want+`( |$)`, stdout)
+	}
+	stdout, _, err := weirPrices(t, "", "show", "claude-sonnet-4-5", "--at", "2026-11-25")
+	require.NoError(t, err)
+	require.Contains(t, stdout, "anthropic/claude-sonnet-4-5 retires on 2026-11-30, checked 2026-11-23, source: ")
+	stdout, _, err = weirPrices(t, "", "show", "claude-sonnet-4-5", "--at", "2026-11-25", "--json")
+	require.NoError(t, err)
+	require.Contains(t, stdout, `"retires":"2026-11-30T00:00:00Z"`)
+}
+
+func TestConfigCheck_WarnsOfWhatEnds(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "weir.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(`
+providers: {anthropic: {api: anthropic, key_env: KEY}}
+models: {old: {provider: anthropic, id: claude-sonnet-4-5, tier: mid}}
+cascades: {L1: [old], L2: [old], L3: [old]}
+features: {triage: {}}
+`), 0o600))
+	var out, errs strings.Builder
+	err := run(t.Context(), []string{"config", "check", file}, func(string) string { return "" }, strings.NewReader(""), &out, &errs)
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^warning: models\.old: anthropic/claude-sonnet-4-5 retire[sd] on 2026-11-30$`, errs.String())
+}
+
 func TestPrices_List(t *testing.T) {
 	t.Parallel()
 	stdout, _, err := weirPrices(t, "", "list", "--at", "2026-10-01")
 	require.NoError(t, err)
-	require.Regexp(t, `(?m)^anthropic/claude-sonnet-5-5 +2 +0\.2 +10 +- +2026-09-29$`, stdout)
+	require.Regexp(t, `(?m)^anthropic/claude-sonnet-5-5 +2 +0\.2 +10 +- +2026-09-29 +embedded$`, stdout)
 	require.NotContains(t, stdout, "gpt-6.2-sol", "its price begins later")
 	stdout, _, err = weirPrices(t, "", "list", "--at", "2027-06-01", "--json")
 	require.NoError(t, err)

@@ -21,6 +21,8 @@ import (
 )
 
 type pricesCostCmd struct {
+	bookFlags
+
 	Model string  `arg:"" help:"provider/id, or an id that is unique."`
 	Usage string  `required:"" help:"A file with the usage object, or with the whole answer; - is standard input."`
 	At    instant `help:"When the call was sent; now when absent."`
@@ -56,7 +58,7 @@ type costLine struct {
 
 // Run prices a usage as weir would have priced the attempt.
 func (c *pricesCostCmd) Run(a *app) error {
-	book, provider, model, err := findModel(c.Model)
+	book, provider, model, err := c.find(a, c.Model)
 	if err != nil {
 		return err
 	}

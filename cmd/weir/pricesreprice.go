@@ -17,6 +17,8 @@ import (
 )
 
 type pricesRepriceCmd struct {
+	bookFlags
+
 	Since  instant `required:"" help:"Attempts that were sent at this time or later."`
 	Reason string  `default:"repriced by the present book" help:"Stored with each correction."`
 	DryRun bool    `help:"Say what would be corrected and write nothing."`
@@ -38,7 +40,7 @@ type repriced struct {
 // Run prices every metered attempt anew and adds a correction where the cost or its row is another than now. All of it is
 // one transaction, and a second run finds nothing to correct.
 func (c *pricesRepriceCmd) Run(ctx context.Context, a *app) error {
-	book, err := pricing.Embedded()
+	book, err := c.book(a)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	if a.config.DatabaseURL == "" || a.config.NATSURL == "" {
 		return errors.New("set DATABASE_URL and NATS_URL; 'weir up' runs with servers of its own")
 	}
-	s, err := readSetup(fallback(c.Config, a.config.ConfigFile))
+	s, err := readSetup(fallback(c.Config, a.config.ConfigFile), a.config.PricingDir)
 	if err != nil {
 		return err
 	}
@@ -34,6 +34,7 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	}
 	defer nc.Close()
 	warnDurability(ctx, a.config.NATSMonitorURL, a.logger())
+	s.warnOfEnds(ctx, a.logger())
 	n := &node{
 		config: a.config, setup: s, roles: c.Roles, dsn: a.config.DatabaseURL, nc: nc, spoolDir: c.SpoolDir,
 		getenv: a.getenv, logger: a.logger(), chaos: chaosFromEnv(a.getenv),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,8 +34,8 @@ type setup struct {
 	validators map[string]*validators.Chain
 }
 
-// readSetup reads a weir.yaml from a file and checks all of it.
-func readSetup(path string) (*setup, error) {
+// readSetup reads a weir.yaml from a file and checks all of it, the prices of its price_book and of a directory included.
+func readSetup(path, pricingDir string) (*setup, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no %s; 'weir init --out %s' writes one to begin with", path, path)
@@ -42,21 +43,26 @@ func readSetup(path string) (*setup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	return newSetup(data)
+	return assemble(data, bookFiles{dir: pricingDir, config: path})
 }
 
-// newSetup parses a weir.yaml and checks what needs the other parts: validators that compile, models with a price in
-// force. It returns every mistake at once.
+// newSetup is assemble for a weir.yaml that is no file and has no directory of prices beside it.
 func newSetup(data []byte) (*setup, error) {
+	return assemble(data, bookFiles{config: defaultConfigFile})
+}
+
+// assemble parses a weir.yaml and checks what needs the other parts: prices that compose, validators that compile, models
+// with a price in force. It returns every mistake at once.
+func assemble(data []byte, files bookFiles) (*setup, error) {
 	c, err := catalog.Parse(data)
 	if err != nil {
 		return nil, err
 	}
 	s := &setup{catalog: c, validators: make(map[string]*validators.Chain, len(c.Features))}
-	if s.book, err = pricing.Embedded(); err != nil {
-		return nil, err
-	}
 	var errs []error
+	if s.book, err = files.book(c); err != nil {
+		errs = append(errs, err)
+	}
 	for _, name := range sortedKeys(c.Features) {
 		feature := c.Features[name]
 		chain, err := validators.Compile(feature.Validators, feature.OutputSchema)
@@ -71,11 +77,13 @@ func newSetup(data []byte) (*setup, error) {
 		errs = append(errs, fmt.Errorf("classifier: %w", err))
 	}
 	s.classifier = rules
-	s.models = planner.NewModels(c, s.book, time.Now)
-	errs = append(errs, s.models.Check()...)
-	for _, name := range sortedKeys(c.Embedders) {
-		e := c.Embedders[name]
-		errs = append(errs, embeddings.CheckPrice(s.book, c.Providers[e.Provider], e, time.Now()))
+	if s.book != nil { // without one, every model would be said to have no price
+		s.models = planner.NewModels(c, s.book, time.Now)
+		errs = append(errs, s.models.Check()...)
+		for _, name := range sortedKeys(c.Embedders) {
+			e := c.Embedders[name]
+			errs = append(errs, embeddings.CheckPrice(s.book, c.Providers[e.Provider], e, time.Now()))
+		}
 	}
 	return s, errors.Join(errs...)
 }
@@ -84,6 +92,13 @@ func newSetup(data []byte) (*setup, error) {
 // without.
 func (s *setup) newPlanner(logger *slog.Logger) *planner.Planner {
 	return planner.New(planner.Config{Catalog: s.catalog, Models: s.models, Classifier: s.classifier, Logger: logger})
+}
+
+// warnOfEnds logs what will soon stop working by itself: models that retire, prices that end.
+func (s *setup) warnOfEnds(ctx context.Context, logger *slog.Logger) {
+	for _, text := range s.models.Ending() {
+		logger.WarnContext(ctx, "a model or its price ends", slog.String("what", text))
+	}
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -19,6 +19,8 @@ import (
 const defaultSimAddress = "127.0.0.1:8900"
 
 type simCmd struct {
+	bookFlags
+
 	Listen     string   `default:"127.0.0.1:8900" help:"The address to serve on."`
 	Seed       uint64   `default:"1" help:"The same seed and request give the same answer."`
 	Recordings []string `type:"existingfile" help:"Replay recorded answers: FILE.jsonl.gz, repeatable."`
@@ -30,7 +32,7 @@ type simCmd struct {
 
 // Run serves simulated models until it is told to stop.
 func (c *simCmd) Run(ctx context.Context, a *app) (err error) {
-	book, err := pricing.Embedded()
+	book, err := c.book(a)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 	if written {
 		_, _ = fmt.Fprintf(a.stdout, "wrote a starter configuration to %s\n", file)
 	}
-	s, err := readSetup(file)
+	s, err := readSetup(file, a.config.PricingDir)
 	if err != nil {
 		return fmt.Errorf("%s has mistakes:\n%w", file, err)
 	}
@@ -38,6 +38,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) (err error) {
 		return fmt.Errorf("%w\nset the keys, or take the providers out of %s", err, file)
 	}
 	logger := a.logger()
+	s.warnOfEnds(ctx, logger)
 	private, err := startServers(ctx, dir, a.config.PostgresBin, c.NATSPort, logger)
 	if err != nil {
 		return err
