@@ -61,11 +61,11 @@ func TestBook_Traits(t *testing.T) {
 		}},
 		{"InputBelowTheWindow", "openai", "gpt-6.2-sol", pricing.Traits{
 			Window: 1_050_000, MaxInput: 922_000, MaxOutput: 128_000, JSONSchema: true, Images: true, PDFs: true, TokenFactor: 1, MinCacheable: 1024,
-			InputIncludesCached: true, OutputIncludesReasoning: true, Refused: []string{"effort_none", "temperature"},
+			InputIncludesCached: true, OutputIncludesReasoning: true, ImagesAsInput: true, Refused: []string{"effort_none", "temperature"},
 		}},
 		{"ReasoningBesideTheOutput", "google", "gemini-2.5-flash", pricing.Traits{
 			Window: 1_048_576, MaxInput: 1_048_576, MaxOutput: 65_535, JSONSchema: true, Images: true, PDFs: true, TokenFactor: 1.3, InputIncludesCached: true,
-			Refused: []string{"effort"},
+			ImagesAsInput: true, Refused: []string{"effort"},
 		}},
 		{"LittleKnown", "voyageai", "voyage-4", pricing.Traits{
 			TokenFactor: 1.3, InputIncludesCached: true, OutputIncludesReasoning: true,

@@ -23,7 +23,7 @@ import (
 // The timeouts of the suite: short ones that expire before the server has done anything, safe ones that leave it time
 // for that even on a busy machine, and long ones that are not to expire.
 const (
-	shortTime = 80 * time.Millisecond
+	shortTime = 250 * time.Millisecond
 	safeTime  = time.Second
 	longTime  = 10 * time.Second
 )
