@@ -102,6 +102,15 @@ func (b *Book) Traits(provider, model string) (Traits, bool) {
 	return m.traits, true
 }
 
+// ID is the book's own name of the model that answers under a name; false when there is none, or more than one.
+func (b *Book) ID(provider, name string) (string, bool) {
+	m, err := b.find(provider, name)
+	if err != nil {
+		return "", false
+	}
+	return m.id, true
+}
+
 // find resolves a name to a model: an id is itself, any other name must match the patterns of exactly one model.
 func (b *Book) find(providerName, name string) (*model, error) {
 	i, ok := b.search(providerName)

@@ -38,6 +38,15 @@ func (k kind) String() string {
 	}[k]
 }
 
+// RateKinds are the kinds that a band may have rates for, in the order of the book.
+func RateKinds() []string {
+	var out []string
+	for k := range kindCharacters {
+		out = append(out, k.String())
+	}
+	return out
+}
+
 // ofPrompt says that the tokens count towards the prompt, which chooses the band.
 func (k kind) ofPrompt() bool { return k < kindOutput }
 

@@ -17,6 +17,7 @@ type pricesCmd struct {
 	Cost      pricesCostCmd      `cmd:"" help:"Price a usage object as a provider sends it."`
 	Breakeven pricesBreakevenCmd `cmd:"" help:"From how many uses on keeping a prefix in a model's cache pays."`
 	Reprice   pricesRepriceCmd   `cmd:"" help:"Correct the cost of attempts by the present book; what was booked stays."`
+	Sync      pricesSyncCmd      `cmd:"" help:"Hold the book against price lists of others and propose rows; changes nothing."`
 	Lint      pricesLintCmd      `cmd:"" help:"Name what in the book a person should look at; exit code 1 when something is wrong."`
 }
 
