@@ -1,4 +1,4 @@
-package providers_test
+package traps_test
 
 import (
 	"encoding/json"
