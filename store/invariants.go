@@ -32,6 +32,19 @@ func BookInvariants() []Invariant {
 	}
 }
 
+// CountRecomputed is how many costs the rules work out again from the price book, and by how many of its rows.
+func CountRecomputed(ctx context.Context, db DB) (costs, rows int64, err error) {
+	const sql = `
+		SELECT count(*), count(DISTINCT c.price_row)
+		FROM weir.attempt_costs c
+		JOIN weir.prices p ON p.key = c.price_row
+		WHERE c.cost_pusd IS NOT NULL`
+	if err := db.QueryRow(ctx, sql).Scan(&costs, &rows); err != nil {
+		return 0, 0, fmt.Errorf("count recomputed costs: %w", err)
+	}
+	return costs, rows, nil
+}
+
 // Violation is a broken rule.
 type Violation struct {
 	Invariant string `json:"invariant"`

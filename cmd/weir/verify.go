@@ -46,7 +46,10 @@ func (c *verifyCmd) Run(ctx context.Context, a *app) error {
 
 // verification is what was checked and what was found.
 type verification struct {
-	Checks     int               `json:"checks"`
+	Checks int `json:"checks"`
+	// Recomputed is how many costs were worked out again, PriceRows by how many rows of the price book.
+	Recomputed int64             `json:"recomputed"`
+	PriceRows  int64             `json:"price_rows"`
 	Violations []store.Violation `json:"violations"`
 }
 
@@ -63,12 +66,15 @@ func verify(ctx context.Context, db store.DB) (*verification, error) {
 			v.Violations = append(v.Violations, *violation)
 		}
 	}
-	return v, nil
+	var err error
+	v.Recomputed, v.PriceRows, err = store.CountRecomputed(ctx, db)
+	return v, err
 }
 
 func (v *verification) writeText(w io.Writer) error {
 	if len(v.Violations) == 0 {
-		_, err := fmt.Fprintf(w, "the ledger holds: %d rules, no violation\n", v.Checks)
+		_, err := fmt.Fprintf(w, "the ledger holds: %d rules, no violation; %d costs worked out again by %d rows of the price book\n",
+			v.Checks, v.Recomputed, v.PriceRows)
 		return err
 	}
 	for _, violation := range v.Violations {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weirhq/weir/pricing"
@@ -138,7 +139,7 @@ func (m *Model) compare(feeds []*Feed, of map[string]Listing) {
 func (m *Model) rate(feeds []*Feed, of map[string]Listing, band int, edge int64, kind string) {
 	old, known := m.rows[band].Rates[kind]
 	var found []task.Pico
-	var said string
+	var said strings.Builder
 	for _, f := range feeds {
 		l, ok := of[f.Name]
 		if !ok {
@@ -152,14 +153,14 @@ func (m *Model) rate(feeds []*Feed, of map[string]Listing, band int, edge int64,
 			continue
 		}
 		found = append(found, rate)
-		said += fmt.Sprintf(", %s %s", f.Name, rate*perMillion)
+		fmt.Fprintf(&said, ", %s %s", f.Name, rate*perMillion)
 	}
 	switch {
 	case len(found) == 0:
 	case found[0] != found[len(found)-1]:
-		m.Disagreements = append(m.Disagreements, named(kind, edge)+said)
+		m.Disagreements = append(m.Disagreements, named(kind, edge)+said.String())
 	case !known && found[0] != 0:
-		m.Doubts = append(m.Doubts, "the book has no rate for "+named(kind, edge)+said)
+		m.Doubts = append(m.Doubts, "the book has no rate for "+named(kind, edge)+said.String())
 	case known && found[0] != old:
 		m.Changes = append(m.Changes, newChange(kind, edge, old, found[0]))
 	}
@@ -231,6 +232,9 @@ func (m *Model) check(book *pricing.Book, at time.Time) {
 	above := func(c Change) bool { return c.Above > 0 }
 	if len(m.rows) > 1 && len(m.Changes) > 0 && !slices.ContainsFunc(m.Changes, above) {
 		m.NotProposed = "only the prices of small prompts are said to have changed"
+	}
+	if len(m.Disagreements) > 0 {
+		m.NotProposed = "the sources disagree"
 	}
 	if len(m.Changes) == 0 {
 		m.NotProposed = ""
