@@ -132,6 +132,7 @@ func TestGrounded(t *testing.T) {
 		{"WholeAnswerInvented", "", asked("The capital is Oslo.", "Bergen"), `the answer: "Bergen"`},
 		{"Messages", total, validators.Answer{Output: `{"total": 12}`, Task: &task.Task{Messages: []task.Message{{Role: "user", Content: "12"}}}}, ""},
 		{"Context", total, validators.Answer{Output: `{"total": 12}`, Task: &task.Task{Context: []string{"12"}}}, ""},
+		{"File", total, validators.Answer{Output: `{"total": 12}`, Task: &task.Task{Input: "A scan.", Attachments: []task.Attachment{{URL: "object:files/a.pdf"}}}}, ""},
 		{"NotAcrossParts", `{"fields": ["v"]}`, validators.Answer{Output: `{"v": "one two"}`, Task: &task.Task{Context: []string{"one"}, Input: "two"}}, "does not occur"},
 		{"RightToLeft", `{"fields": ["vendor"]}`, asked("Acme", `{"vendor": "\u202eAcme"}`), ""},
 		{"Long", `{"fields": ["v"]}`, asked("x", `{"v": "`+strings.Repeat("x", 10_001)+`"}`), "longer than the 10000 characters"},

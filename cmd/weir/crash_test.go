@@ -72,6 +72,7 @@ type crashBundle struct {
 	sim    *sim.Server
 	config string
 	spool  string
+	env    []string // of the processes, beside what all have
 
 	mu      sync.Mutex
 	results map[string]map[uuid.UUID]task.Result // by the task's id, then by the result's identity
@@ -150,6 +151,7 @@ func (b *crashBundle) startWith(t *testing.T, spool, chaos string) *child {
 	c.cmd = exec.Command(self, "run", "--config", b.config, "--spool-dir", spool) //nolint:noctx // it is killed, not cancelled
 	c.cmd.Env = append(os.Environ(), childEnv+"=1", "DATABASE_URL="+b.dsn, "NATS_URL="+b.nats.URL(),
 		"WEIR_BEAT=200ms", "WEIR_LEASE="+crashLease.String(), "WEIR_CHAOS="+chaos, "WEIR_LOG_LEVEL=warn")
+	c.cmd.Env = append(c.cmd.Env, b.env...)
 	c.cmd.Stderr = c.stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, c.cmd.Start())
