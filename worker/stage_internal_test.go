@@ -30,6 +30,8 @@ func TestStage_TakeLooksAgainAfterTheWait(t *testing.T) {
 		{
 			name: "the model is left alone", window: time.Minute, want: leftAlone,
 			change: func(w *stage, _ context.CancelFunc) {
+				w.gates.mu.Lock()
+				defer w.gates.mu.Unlock()
 				w.gates.shut[store.GateKey{Scope: store.ScopeModel, Name: "mini"}] = true
 			},
 		},
