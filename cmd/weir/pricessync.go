@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weirhq/weir/pricing/feed"
@@ -87,15 +88,15 @@ func (c *pricesSyncCmd) show(a *app, p *feed.Proposal) error {
 	for _, m := range p.Models {
 		name := m.Provider + "/" + m.ID
 		for _, ch := range m.Changes {
-			note := m.NotProposed
-			if note != "" {
-				note = "not proposed: " + note
-			}
+			var notes []string
 			if ch.Large {
-				note = "more than 20 %; " + note
+				notes = append(notes, "more than 20 %")
+			}
+			if m.NotProposed != "" {
+				notes = append(notes, "not proposed: "+m.NotProposed)
 			}
 			t.rows = append(t.rows, []string{
-				name, ch.Kind, fmt.Sprint(ch.Above), ch.Old.String(), ch.New.String(), ch.Percent, note,
+				name, ch.Kind, fmt.Sprint(ch.Above), ch.Old.String(), ch.New.String(), ch.Percent, strings.Join(notes, "; "),
 			})
 		}
 	}
