@@ -31,7 +31,7 @@ func setup(t *testing.T) *pgxpool.Pool {
 	_, err := store.InsertTasks(ctx, pool, uuid.New(), time.Now(), tasks)
 	require.NoError(t, err)
 	require.NoError(t, store.InsertPlans(ctx, pool, time.Now(), []store.StoredPlan{{
-		ID: plan, Class: task.L1, Stages: []byte("[]"), Excluded: []byte("[]"), ConfigHash: "hash",
+		ID: plan, Class: task.L1, Stages: []byte("[]"), Included: []byte("[]"), Excluded: []byte("[]"), ConfigHash: "hash",
 	}}))
 	classified, ids := make([]store.Classified, 6), make([]uuid.UUID, 5)
 	for i := range classified {
