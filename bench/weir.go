@@ -77,7 +77,7 @@ func startWeir(ctx context.Context, group *errgroup.Group, p *peer, js jetstream
 	if err != nil {
 		return err
 	}
-	rules, err := classifier.NewRules(c.Classifier)
+	rules, err := classifier.New(c.Classifier)
 	if err != nil {
 		return err
 	}

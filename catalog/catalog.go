@@ -251,11 +251,14 @@ type Validator struct {
 	Params json.RawMessage
 }
 
-// Classifier is the configuration of classification by rules. Rules run in order; the first that matches decides.
+// Classifier is the configuration of classification. Rules run in order; the first that matches decides.
 type Classifier struct {
 	Rules []Rule
 	// Default is the safe class of tasks that no rule knows. Default L2.
 	Default task.Class
+	// Order is the ways to a class after the task's own and the feature's; the first that is sure decides. Default
+	// DefaultOrder.
+	Order []string
 	// InJobs leaves every task to a classify job instead of planning it while it is taken in. Default false.
 	InJobs bool
 }

@@ -274,7 +274,7 @@ func TestParse_EveryKey(t *testing.T) {
 			Translate: &catalog.Translate{Source: "de", Target: "en-GB", Formality: "prefer_more", Glossary: "def3a26b"},
 		},
 	}, c.Features)
-	require.Equal(t, catalog.Classifier{Default: task.L1, InJobs: true, Rules: []catalog.Rule{{
+	require.Equal(t, catalog.Classifier{Default: task.L1, InJobs: true, Order: []string{catalog.WayModel, catalog.WayRules}, Rules: []catalog.Rule{{
 		Name: "all", Class: task.L3, Confidence: 0.25, Features: []string{"f_1"}, CallPaths: []string{"a/b"}, Validators: []string{"enum"},
 		Keywords: []string{"one", "two words"}, Regex: "^x", MinChars: 1, MaxChars: 2, MinTools: 3, MinMessages: 4, HasSchema: &yes, HasAttachments: &no,
 	}}}, c.Classifier)
@@ -293,7 +293,7 @@ func TestParse_EveryKey(t *testing.T) {
 	}, c.Attachments)
 	require.Len(t, c.PriceBook, 1)
 	own := c.PriceBook["own"]
-	require.Equal(t, 86, own.Node.Line, "the price book names lines")
+	require.Equal(t, 87, own.Node.Line, "the price book names lines")
 	require.JSONEq(t, `{"usage": {"input_includes_cached": true, "output_includes_reasoning": true}, "models": [{
 		"id": "a-1", "match": ["a-1-[0-9]{4}"], "retires": {"on": "2027-06-30", "source": "a letter", "checked": "2026-11-26"},
 		"limits": {"window": 64000, "max_input": 32000, "max_output": 4000, "min_cacheable": 1024, "max_request_bytes": 1000000},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,9 +14,20 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
+// The ways to a task's class.
+const (
+	WayPrior = "prior" // how earlier tasks of the call path went
+	WayRules = "rules" // the first rule that matches
+	WayModel = "model" // the trained model, where one is in use
+)
+
+// DefaultOrder is the order in which the ways are asked: experience, then what somebody wrote down, then a guess.
+func DefaultOrder() []string { return []string{WayPrior, WayRules, WayModel} }
+
 func readClassifier(o *object) Classifier {
 	c := Classifier{Default: task.Class(o.word("default", string(DefaultClass), classNames()...))}
 	c.InJobs = o.flag("in_jobs")
+	c.Order = readOrder(o)
 	n := o.get("rules")
 	o.close()
 	if n == nil {
@@ -23,6 +35,23 @@ func readClassifier(o *object) Classifier {
 	}
 	c.Rules = readRules(n, o.at("rules"), o.r)
 	return c
+}
+
+func readOrder(o *object) []string {
+	if !o.has("order") {
+		return DefaultOrder()
+	}
+	order, seen := o.some("order", 0), map[string]bool{}
+	for _, way := range order {
+		switch {
+		case !slices.Contains(DefaultOrder(), way):
+			o.r.add(o.at("order"), "%q is no way to a class; the ways are %s", clip(way), listed(DefaultOrder()))
+		case seen[way]:
+			o.r.add(o.at("order"), "names %s twice", way)
+		}
+		seen[way] = true
+	}
+	return order
 }
 
 func classNames() []string { return []string{string(task.L1), string(task.L2), string(task.L3)} }

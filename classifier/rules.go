@@ -1,7 +1,6 @@
 package classifier
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -15,19 +14,10 @@ import (
 // and texts come from producers.
 const MaxRegexBytes = 64 << 10
 
-// ErrNoTask means that a subject has no task.
-var ErrNoTask = errors.New("no task to classify")
-
-// UnknownClassError means that a task, a feature or a rule names a class that does not exist.
-type UnknownClassError struct{ Class task.Class }
-
-func (e *UnknownClassError) Error() string { return fmt.Sprintf("unknown class %q", string(e.Class)) }
-
-// Rules classifies by the task's own class, else the feature's, else the first rule that matches, else the default.
+// Rules is the way by keywords, expressions and measures: the first rule that matches decides.
 type Rules struct {
 	rules    []rule
 	keywords *trie
-	fallback task.Class
 }
 
 type rule struct {
@@ -36,16 +26,10 @@ type rule struct {
 }
 
 // NewRules compiles a configuration. It fails on a regex that does not compile, a keyword without a word in it and an
-// unknown class, all of which catalog.Parse refuses. An empty default means catalog.DefaultClass.
-func NewRules(config catalog.Classifier) (*Rules, error) {
-	r := &Rules{keywords: newTrie(), fallback: config.Default}
-	if r.fallback == "" {
-		r.fallback = catalog.DefaultClass
-	}
-	if err := known(r.fallback); err != nil {
-		return nil, fmt.Errorf("classifier default: %w", err)
-	}
-	for i, configured := range config.Rules {
+// unknown class, all of which catalog.Parse refuses.
+func NewRules(rules []catalog.Rule) (*Rules, error) {
+	r := &Rules{keywords: newTrie()}
+	for i, configured := range rules {
 		compiled, err := compile(configured)
 		if err == nil {
 			err = r.keywords.addAll(configured.Keywords, i)
@@ -69,43 +53,18 @@ func compile(configured catalog.Rule) (rule, error) {
 	return rule{Rule: configured, regex: regex}, err
 }
 
-func known(class task.Class) error {
-	switch class {
-	case task.L1, task.L2, task.L3:
-		return nil
-	default:
-		return &UnknownClassError{Class: class}
-	}
-}
-
-// Classify implements Classifier. The error is ErrNoTask or an *UnknownClassError.
-func (r *Rules) Classify(s Subject) (Decision, error) {
-	if s.Task == nil {
-		return Decision{}, ErrNoTask
-	}
-	if s.Task.Class != "" {
-		return fixed(s.Task.Class, SourceExplicit)
-	}
-	if s.Feature.Class != "" {
-		return fixed(s.Feature.Class, SourceFeature)
-	}
+// Decide implements Way.
+func (r *Rules) Decide(s Subject) (Decision, bool) {
 	v := view{subject: s, keywords: r.keywords, rules: len(r.rules), chars: chars(s.Task)}
 	for i := range r.rules {
 		if r.rules[i].matches(&v, i) {
 			return Decision{
 				Class: r.rules[i].Class, Source: SourceRule,
 				Rule: r.rules[i].Name, Confidence: r.rules[i].Confidence,
-			}, nil
+			}, true
 		}
 	}
-	return Decision{Class: r.fallback, Source: SourceDefault}, nil
-}
-
-func fixed(class task.Class, source string) (Decision, error) {
-	if err := known(class); err != nil {
-		return Decision{}, fmt.Errorf("%s class: %w", source, err)
-	}
-	return Decision{Class: class, Source: source, Confidence: 1}, nil
+	return Decision{}, false
 }
 
 // matches asks the cheap questions first, so that most rules never look at the text.

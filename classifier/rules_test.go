@@ -13,18 +13,18 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-func mustRules(tb testing.TB, rules ...catalog.Rule) *classifier.Rules {
+func mustRules(tb testing.TB, rules ...catalog.Rule) *classifier.Chain {
 	tb.Helper()
-	r, err := classifier.NewRules(catalog.Classifier{Rules: rules, Default: task.L2})
+	r, err := classifier.New(catalog.Classifier{Rules: rules, Default: task.L2})
 	require.NoError(tb, err)
 	return r
 }
 
-func mustStarter(tb testing.TB) (*catalog.Catalog, *classifier.Rules) {
+func mustStarter(tb testing.TB) (*catalog.Catalog, *classifier.Chain) {
 	tb.Helper()
 	c, err := catalog.Parse(catalog.Default())
 	require.NoError(tb, err)
-	r, err := classifier.NewRules(c.Classifier)
+	r, err := classifier.New(c.Classifier)
 	require.NoError(tb, err)
 	return c, r
 }
@@ -222,7 +222,7 @@ func TestRules_Errors(t *testing.T) {
 	require.ErrorAs(t, err, &unknown)
 }
 
-func TestNewRules_Refuses(t *testing.T) {
+func TestNew_Refuses(t *testing.T) {
 	t.Parallel()
 
 	tests := []struct {
@@ -245,16 +245,16 @@ func TestNewRules_Refuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			_, err := classifier.NewRules(tt.config)
+			_, err := classifier.New(tt.config)
 			require.EqualError(t, err, tt.want)
 		})
 	}
 }
 
-func TestNewRules_DefaultClass(t *testing.T) {
+func TestNew_DefaultClass(t *testing.T) {
 	t.Parallel()
 
-	rules, err := classifier.NewRules(catalog.Classifier{})
+	rules, err := classifier.New(catalog.Classifier{})
 	require.NoError(t, err)
 	got, err := rules.Classify(classifier.Subject{Task: &task.Task{Input: "prove it"}})
 	require.NoError(t, err)
@@ -353,7 +353,7 @@ func FuzzRules_KeywordIsFoundInItself(f *testing.F) {
 		if err != nil {
 			t.Skip("catalog refuses the keyword")
 		}
-		rules, err := classifier.NewRules(c.Classifier)
+		rules, err := classifier.New(c.Classifier)
 		require.NoError(t, err)
 		keyword = c.Classifier.Rules[0].Keywords[0]
 		got, err := rules.Classify(classifier.Subject{Task: &task.Task{Input: "Before. " + keyword + " (after)"}})

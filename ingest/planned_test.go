@@ -43,7 +43,7 @@ func withPlanner(t *testing.T, change ...func(*catalog.Catalog)) func(*ingest.Co
 	}
 	book, err := pricing.Embedded()
 	require.NoError(t, err)
-	rules, err := classifier.NewRules(c.Classifier)
+	rules, err := classifier.New(c.Classifier)
 	require.NoError(t, err)
 	return func(config *ingest.Config) {
 		config.Catalog = c

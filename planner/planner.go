@@ -114,6 +114,7 @@ func (p *Planner) PlanCounted(
 	planned.Plan = stored
 	planned.Classified = store.Classified{
 		TaskID: id, Class: decision.Class, Source: source(decision), Confidence: decision.Confidence,
+		Learned: learned(decision), Shadow: shadow(decision),
 		PlanID: stored.ID, Model: first,
 		ExpectedCost: p.Models.ExpectedTask(first, t, prompt.Tokens, prompt.MaxOutput),
 		PromptTokens: prompt.Tokens, MaxOutput: output, PrefixHash: prefixHash, PrefixTokens: prefixTokens,
@@ -188,4 +189,22 @@ func source(d classifier.Decision) string {
 		return d.Source
 	}
 	return d.Source + ":" + d.Rule
+}
+
+// learned is what is stored of where a class comes from; nil when nothing learnt was asked.
+func learned(d classifier.Decision) *store.LearnedClass {
+	if d.Probabilities == nil {
+		return nil
+	}
+	return &store.LearnedClass{Probabilities: *d.Probabilities, From: d.Learned, Abstained: d.Abstained}
+}
+
+// shadow is what is stored of the decision of a model that looks on.
+func shadow(d classifier.Decision) *store.ShadowClass {
+	if d.Shadow == nil {
+		return nil
+	}
+	return &store.ShadowClass{
+		Model: d.Shadow.Learned, Class: d.Shadow.Class, Confidence: d.Shadow.Confidence, Abstained: d.Shadow.Abstained,
+	}
 }

@@ -75,10 +75,14 @@ func InsertPlans(ctx context.Context, db DB, now time.Time, plans []StoredPlan) 
 
 // Classified is a task with its class and its plan.
 type Classified struct {
-	TaskID       uuid.UUID
-	Class        task.Class
-	Source       string
-	Confidence   float64
+	TaskID     uuid.UUID
+	Class      task.Class
+	Source     string
+	Confidence float64
+	// Learned is what is known of the task's class from elsewhere than a rule; nil means nothing.
+	Learned *LearnedClass
+	// Shadow is what a model that only looks on would have decided; nil without one.
+	Shadow       *ShadowClass
 	PlanID       uuid.UUID
 	Model        string // of the first stage
 	ExpectedCost task.Pico
@@ -98,7 +102,11 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 	confidences, costs := make([]float32, n), make([]int64, n)
 	prompts, outputs := make([]int32, n), make([]int32, n)
 	prefixes, prefixTokens := make([]uuid.UUID, n), make([]int32, n)
+	learned, froms, abstained := make([]*string, n), make([]*string, n), make([]*string, n)
 	for i, c := range classified {
+		if c.Learned != nil {
+			learned[i], froms[i], abstained[i] = c.Learned.array(), &c.Learned.From, nullText(c.Learned.Abstained)
+		}
 		ids[i], plans[i], classes[i], sources[i] = c.TaskID, c.PlanID, string(c.Class), c.Source
 		models[i], confidences[i] = c.Model, float32(c.Confidence)
 		costs[i], prompts[i], outputs[i] = int64(c.ExpectedCost), clampInt32(c.PromptTokens), clampInt32(int64(c.MaxOutput))
@@ -121,22 +129,27 @@ func MarkReady(ctx context.Context, db DB, classified []Classified) error {
 		    prompt_tokens = s.prompt,
 		    max_output_tokens = s.output,
 		    prefix_hash = s.prefix_hash,
-		    prefix_tokens = s.prefix_tokens
+		    prefix_tokens = s.prefix_tokens,
+		    class_probabilities = s.learned::real[],
+		    class_learned = s.learned_from,
+		    class_abstained = s.abstained
 		FROM unnest(@ids::uuid[], @classes::text[], @sources::text[], @confidences::real[], @plans::uuid[],
 		            @models::text[], @costs::bigint[], @prompts::integer[], @outputs::integer[],
-		            @prefixes::uuid[], @prefix_tokens::integer[])
-		     AS s (id, class, source, confidence, plan_id, model, cost, prompt, output, prefix_hash, prefix_tokens)
+		            @prefixes::uuid[], @prefix_tokens::integer[], @learned::text[], @froms::text[], @abstained::text[])
+		     AS s (id, class, source, confidence, plan_id, model, cost, prompt, output, prefix_hash, prefix_tokens, learned,
+		           learned_from, abstained)
 		WHERE t.id = s.id AND CASE t.state WHEN 'queued' THEN true ELSE false END`,
 		pgx.NamedArgs{
 			"ids": idArray(ids), "classes": classes, "sources": sources, "confidences": confidences,
 			"plans":  idArray(plans),
 			"models": models, "costs": costs, "prompts": prompts, "outputs": outputs,
 			"prefixes": idArray(prefixes), "prefix_tokens": prefixTokens,
+			"learned": learned, "froms": froms, "abstained": abstained,
 		})
 	if err != nil {
 		return fmt.Errorf("mark tasks ready: %w", err)
 	}
-	return nil
+	return insertShadows(ctx, db, classified)
 }
 
 // Ending is a task that ends outside of an attempt.

@@ -67,7 +67,17 @@ func InsertTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tas
 	if len(fresh) == 0 {
 		return intakes, nil
 	}
-	return intakes, copyTasks(ctx, db, batch, now, fresh)
+	if err := copyTasks(ctx, db, batch, now, fresh); err != nil {
+		return nil, err
+	}
+	classified := make([]Classified, 0, len(fresh))
+	for i := range fresh {
+		if c := fresh[i].Classified; c != nil && c.Shadow != nil {
+			c.TaskID = fresh[i].ID
+			classified = append(classified, *c)
+		}
+	}
+	return intakes, insertShadows(ctx, db, classified)
 }
 
 func insertKeys(ctx context.Context, db DB, tasks []NewTask) (map[uuid.UUID]bool, error) {
@@ -142,6 +152,7 @@ func copyTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks
 		"id", "tenant", "feature", "key", "call_path", "batch", "lane", "priority", "deadline", "ingest_batch",
 		"max_cost_pusd", "payload_bytes", "accepted_at", "state", "max_output_tokens", "class", "class_source",
 		"confidence", "plan_id", "model", "expected_cost_pusd", "prompt_tokens", "prefix_hash", "prefix_tokens",
+		"class_probabilities", "class_learned", "class_abstained",
 	}
 	_, err := db.CopyFrom(ctx, pgx.Identifier{"weir", "tasks"}, columns,
 		pgx.CopyFromSlice(len(tasks), func(i int) ([]any, error) {
@@ -151,10 +162,14 @@ func copyTasks(ctx context.Context, db DB, batch uuid.UUID, now time.Time, tasks
 				string(t.Lane), t.Priority, t.Deadline, idValue(batch), picoArg(t.MaxCost), len(t.Body), now)
 			c := t.Classified
 			if c == nil {
-				return append(row, StateQueued, t.MaxOutput, nil, nil, nil, nil, nil, 0, 0, nil, 0), nil
+				return append(row, StateQueued, t.MaxOutput, nil, nil, nil, nil, nil, 0, 0, nil, 0, nil, nil, nil), nil
 			}
-			return append(row, StateReady, c.MaxOutput, string(c.Class), c.Source, float32(c.Confidence), idValue(c.PlanID),
-				c.Model, int64(c.ExpectedCost), clampInt32(c.PromptTokens), idValue(c.PrefixHash), clampInt32(c.PrefixTokens)), nil
+			row = append(row, StateReady, c.MaxOutput, string(c.Class), c.Source, float32(c.Confidence), idValue(c.PlanID),
+				c.Model, int64(c.ExpectedCost), clampInt32(c.PromptTokens), idValue(c.PrefixHash), clampInt32(c.PrefixTokens))
+			if c.Learned == nil {
+				return append(row, nil, nil, nil), nil
+			}
+			return append(row, c.Learned.reals(), c.Learned.From, nullText(c.Learned.Abstained)), nil
 		}))
 	if err != nil {
 		return fmt.Errorf("copy tasks: %w", err)

@@ -79,7 +79,7 @@ func setupCounts(t *testing.T) *countsBundle {
 	require.NoError(t, err)
 	book, err := pricing.Embedded()
 	require.NoError(t, err)
-	rules, err := classifier.NewRules(c.Classifier)
+	rules, err := classifier.New(c.Classifier)
 	require.NoError(t, err)
 	models := planner.NewModels(c, book, time.Now)
 	b := &countsBundle{fake: &fakeCounter{}, clock: time.Unix(1_800_000_000, 0)}

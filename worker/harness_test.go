@@ -192,7 +192,7 @@ func prepare(t *testing.T, script map[string][]answer, changes ...func(*worker.C
 	require.NoError(t, err)
 	book, err := pricing.Embedded()
 	require.NoError(t, err)
-	rules, err := classifier.NewRules(c.Classifier)
+	rules, err := classifier.New(c.Classifier)
 	require.NoError(t, err)
 	client, err := openai.New(providers.Config{BaseURL: server.URL, AllowPrivate: true, Timeout: 2 * time.Second})
 	require.NoError(t, err)

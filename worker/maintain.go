@@ -28,6 +28,9 @@ const (
 	freshOutcomes = time.Hour
 	// recordsKept is how long bundles and ingest batches stay: records of the way that tasks took, for people.
 	recordsKept = 30 * 24 * time.Hour
+	// ratePace is the time between two snapshots of pass rates, rateWindow the age of the tasks that count in one.
+	ratePace   = 24 * time.Hour
+	rateWindow = 30 * 24 * time.Hour
 )
 
 // maintainer is the housekeeping that every process may do: deadlines, forgotten batches, waiting outcomes, partitions,
@@ -41,6 +44,7 @@ type maintainer struct {
 	now        func() time.Time
 	logger     *slog.Logger
 	partitions time.Time
+	rates      time.Time // when a snapshot of pass rates was asked for last
 }
 
 // run maintains until the context ends.
@@ -53,7 +57,7 @@ func (m *maintainer) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		err := errors.Join(m.expire(ctx), m.sweep(ctx), m.join(ctx), m.requeue(ctx), m.rotate(ctx))
+		err := errors.Join(m.expire(ctx), m.sweep(ctx), m.join(ctx), m.requeue(ctx), m.rotate(ctx), m.snapshot(ctx))
 		if err != nil && ctx.Err() == nil {
 			m.logger.WarnContext(ctx, "maintenance failed", slog.Any("err", err))
 		}
@@ -145,6 +149,24 @@ func (m *maintainer) rotate(ctx context.Context) error {
 		return err
 	}
 	m.partitions = now
+	return nil
+}
+
+// snapshot takes the day's pass rates after midnight, UTC, and once at the start where there are none of today. Any process
+// may; one does.
+func (m *maintainer) snapshot(ctx context.Context) error {
+	today := m.now().UTC().Truncate(ratePace)
+	if !m.rates.Before(today) {
+		return nil
+	}
+	err := pgx.BeginFunc(ctx, m.pool, func(tx pgx.Tx) error {
+		_, err := store.TakeSnapshot(ctx, tx, m.now(), today.Add(-rateWindow), today)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	m.rates = today
 	return nil
 }
 

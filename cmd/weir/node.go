@@ -80,6 +80,11 @@ func (n *node) run(ctx context.Context) error {
 		calibrate(ctx, pool, plans.Factors, n.timing().Maintain, n.logger)
 		return nil
 	})
+	learning := &learner{pool: pool, chain: n.setup.classifier, logger: n.logger}
+	group.Go(func() error {
+		learning.run(ctx, n.timing().Maintain)
+		return nil
+	})
 	if slices.Contains(n.roles, roleWorker) {
 		if err := n.startWorker(ctx, group, pool, js, plans); err != nil {
 			return err

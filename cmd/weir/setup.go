@@ -30,7 +30,7 @@ type setup struct {
 	catalog    *catalog.Catalog
 	book       *pricing.Book
 	models     *planner.Models
-	classifier classifier.Classifier
+	classifier *classifier.Chain
 	validators map[string]*validators.Chain
 }
 
@@ -72,11 +72,9 @@ func assemble(data []byte, files bookFiles) (*setup, error) {
 		}
 		s.validators[name] = chain
 	}
-	rules, err := classifier.NewRules(c.Classifier)
-	if err != nil {
+	if s.classifier, err = classifier.New(c.Classifier); err != nil {
 		errs = append(errs, fmt.Errorf("classifier: %w", err))
 	}
-	s.classifier = rules
 	if s.book != nil { // without one, every model would be said to have no price
 		s.models = planner.NewModels(c, s.book, time.Now)
 		errs = append(errs, s.models.Check()...)

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/weirhq/weir/classifier"
+	"github.com/weirhq/weir/store"
+)
+
+// learner keeps a process's classifier at what the database says was learnt.
+type learner struct {
+	pool   *pgxpool.Pool
+	chain  *classifier.Chain
+	logger *slog.Logger
+
+	learned  classifier.Learned
+	snapshot uuid.UUID
+}
+
+// run looks at the given pace, until the context ends. While Postgres is away, what was learnt before stands.
+func (l *learner) run(ctx context.Context, pace time.Duration) {
+	ticker := time.NewTicker(pace)
+	defer ticker.Stop()
+	for {
+		if err := l.look(ctx); err != nil && ctx.Err() == nil {
+			l.logger.WarnContext(ctx, "the classifier was not brought up to date", slog.Any("err", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (l *learner) look(ctx context.Context) error {
+	changed, err := l.lookAtRates(ctx)
+	if err != nil || !changed {
+		return err
+	}
+	l.chain.Use(l.learned)
+	return nil
+}
+
+// lookAtRates makes a new prior of a new snapshot.
+func (l *learner) lookAtRates(ctx context.Context) (changed bool, err error) {
+	last, err := store.LastSnapshot(ctx, l.pool)
+	if err != nil || last == nil || last.ID == l.snapshot {
+		return false, err
+	}
+	rates, err := store.PassRates(ctx, l.pool, last.ID, ratesShown)
+	if err != nil {
+		return false, err
+	}
+	var passed []classifier.Passed
+	for _, r := range rates {
+		if r.Tier != nil {
+			passed = append(passed, classifier.Passed{
+				CallPath: classifier.CallPath{Tenant: r.Tenant, Feature: r.Feature, CallPath: r.CallPath},
+				Tier:     *r.Tier, First: r.AskedFirst, Tried: r.Tried, Accepted: r.Accepted,
+			})
+		}
+	}
+	prior := classifier.NewPrior("rates:"+last.ID.String(), passed)
+	l.learned.Prior, l.snapshot = prior, last.ID
+	l.logger.InfoContext(ctx, "pass rates taken over", slog.String("snapshot", last.ID.String()),
+		slog.Int("call_paths", prior.Len()))
+	return true, nil
+}
