@@ -49,7 +49,7 @@ func NewPrior(snapshot string, rows []Passed) *Prior {
 			}
 		case catalog.Mid:
 			i = 1 // what mini has failed is just what it is for
-		default:
+		case catalog.Flagship:
 			continue // the dearest is left when the others do not do
 		}
 		t := tallies[row.CallPath]
@@ -112,7 +112,7 @@ func (p *Prior) Decide(s Subject) (Decision, bool) {
 		d.Confidence = probabilities[0]
 	case task.L2:
 		d.Confidence = probabilities[1]
-	default:
+	case task.L3:
 		d.Confidence = probabilities[2]
 	}
 	return d, true
