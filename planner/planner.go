@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,6 +49,7 @@ type Planner struct {
 	counter  *tokens.Counter
 	prefixes map[string]prefix // by feature
 	tools    toolCounts
+	rates    atomic.Pointer[Rates]
 }
 
 // New makes a planner. It counts the tokens of the features' texts, which takes some 0.1 s.
@@ -108,6 +111,7 @@ func (p *Planner) PlanCounted(
 	if len(plan.Stages) == 0 {
 		return planned, noModel(plan, prompt)
 	}
+	plan = p.shape(plan, feature, id, t, facts, prompt)
 	first := plan.Stages[0].Model
 	stored := p.stored(plan)
 	prefixHash, prefixTokens := p.prefixOf(t)
@@ -163,12 +167,16 @@ func noModel(plan cascade.Plan, prompt cascade.Prompt) error {
 func (p *Planner) stored(plan cascade.Plan) store.StoredPlan {
 	stages, included, excluded := mustJSON(plan.Stages), mustJSON(plan.Included), mustJSON(plan.Excluded)
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(p.Catalog.Hash), []byte(plan.Class), stages, included, excluded} {
+	agree := strconv.Itoa(plan.Agree)
+	for _, part := range [][]byte{
+		[]byte(p.Catalog.Hash), []byte(plan.Class), stages, included, excluded, []byte(plan.Policy), []byte(agree),
+	} {
 		h.Write(part)
 		h.Write([]byte{0})
 	}
 	return store.StoredPlan{
 		ID: uuid.UUID(h.Sum(nil)[:16]), Class: plan.Class, Stages: stages, Included: included, Excluded: excluded, ConfigHash: p.Catalog.Hash,
+		Policy: plan.Policy, Agree: plan.Agree,
 	}
 }
 

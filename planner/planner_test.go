@@ -43,6 +43,11 @@ func sure() (classifier.Decision, error) {
 
 func newPlanner(t *testing.T, c classifier.Classifier) *planner.Planner {
 	t.Helper()
+	return plannerBy(t, yaml, c)
+}
+
+func plannerBy(t *testing.T, yaml string, c classifier.Classifier) *planner.Planner {
+	t.Helper()
 	parsed, err := catalog.Parse([]byte(yaml))
 	require.NoError(t, err)
 	book, err := pricing.Embedded()

@@ -54,17 +54,25 @@ func TakeSnapshot(ctx context.Context, tx DB, now, since, notAfter time.Time) (t
 	args := pgx.NamedArgs{"id": id, "since": since, "now": now, "kept": snapshotsKept}
 	for _, statement := range []string{
 		`INSERT INTO weir.rate_snapshots (id, since, taken_at) VALUES (@id, @since, @now)`,
-		// An error says nothing of the model's answers, and a probe was sent to find out about its provider.
+		// An error says nothing of the model's answers, nor does an answer with which no other agreed. Where the feature's
+		// success is an outcome, an accepted answer counts by it, and not before it is known.
 		`INSERT INTO weir.pass_rates (snapshot_id, tenant, feature, call_path, class, model, asked_first, tried, accepted,
 		                              cost_pusd, priced)
 		 SELECT @id, t.tenant, t.feature, coalesce(t.call_path, ''), t.class, a.model,
 		        NOT EXISTS (SELECT FROM weir.attempts b
 		                    WHERE b.task_id = a.task_id AND b.n < a.n AND b.verdict = 'rejected') AS asked_first,
-		        count(*), count(*) FILTER (WHERE a.verdict = 'accepted'),
+		        count(*), count(*) FILTER (WHERE a.verdict = 'accepted' AND o.success IS NOT FALSE),
 		        coalesce(sum(a.cost_pusd), 0), count(a.cost_pusd)
 		 FROM weir.attempts a
 		 JOIN weir.tasks t ON t.id = a.task_id
+		 LEFT JOIN weir.features f ON f.name = t.feature
+		 LEFT JOIN LATERAL ( -- index outcomes_task
+		     SELECT o.success FROM weir.outcomes o
+		     WHERE o.task_id = a.task_id AND f.success = 'outcome' AND a.verdict = 'accepted'
+		     ORDER BY o.at DESC, o.id DESC LIMIT 1) o ON true
 		 WHERE a.task_id >= weir.uuid7_at(@since) AND a.verdict IN ('accepted', 'rejected') AND t.class IS NOT NULL
+		   AND (a.validator IS NULL OR a.validator NOT LIKE 'agreement@%')
+		   AND (a.verdict = 'rejected' OR f.success IS DISTINCT FROM 'outcome' OR o.success IS NOT NULL)
 		 GROUP BY 2, 3, 4, 5, 6, 7`,
 		`DELETE FROM weir.rate_snapshots
 		 WHERE id NOT IN (SELECT id FROM weir.rate_snapshots ORDER BY taken_at DESC, id DESC LIMIT @kept)`,

@@ -65,7 +65,7 @@ func writeExplanation(w io.Writer, e *store.Explanation) error {
 		{"state", joined(": ", e.State, text(e.Reason))},
 		{"class", explainClass(e)},
 		{"prompt", fmt.Sprintf("about %d tokens, an answer of at most %d", e.PromptTokens, e.MaxOutput)},
-		{"plan", orNone(text(e.Plan), "none yet")},
+		{"plan", joined(", by ", orNone(text(e.Plan), "none yet"), text(e.Policy))},
 	}
 	for _, why := range splitReasons(text(e.WhyIn)) {
 		lines = append(lines, [2]string{"  in", why})

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/weirhq/weir/classifier"
+	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/store"
 )
 
@@ -16,6 +17,7 @@ import (
 type learner struct {
 	pool   *pgxpool.Pool
 	chain  *classifier.Chain
+	plans  *planner.Planner
 	logger *slog.Logger
 
 	learned  classifier.Learned
@@ -68,6 +70,7 @@ func (l *learner) lookAtRates(ctx context.Context) (changed bool, err error) {
 	}
 	prior := classifier.NewPrior("rates:"+last.ID.String(), passed)
 	l.learned.Prior, l.snapshot = prior, last.ID
+	l.plans.UseRates(planner.NewRates("rates:"+last.ID.String(), rates))
 	l.logger.InfoContext(ctx, "pass rates taken over", slog.String("snapshot", last.ID.String()),
 		slog.Int("call_paths", prior.Len()))
 	return true, nil

@@ -80,7 +80,7 @@ func (n *node) run(ctx context.Context) error {
 		calibrate(ctx, pool, plans.Factors, n.timing().Maintain, n.logger)
 		return nil
 	})
-	learning := &learner{pool: pool, chain: n.setup.classifier, logger: n.logger}
+	learning := &learner{pool: pool, chain: n.setup.classifier, plans: plans, logger: n.logger}
 	group.Go(func() error {
 		learning.run(ctx, n.timing().Maintain)
 		return nil
