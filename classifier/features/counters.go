@@ -37,8 +37,8 @@ const (
 		"translate convert identify list name question option options"
 )
 
-// kinds is the kind of a word by its hash.
-var kinds = func() map[uint64]uint8 {
+// kinds is the kind of each word that is counted, by its hash.
+func kinds() map[uint64]uint8 {
 	table := map[uint64]uint8{}
 	for kind, list := range map[uint8]string{
 		constraint: constraintWords, reasoning: reasoningWords, labelling: labellingWords,
@@ -52,11 +52,12 @@ var kinds = func() map[uint64]uint8 {
 		}
 	}
 	return table
-}()
+}
 
 // tally is what was counted in a text.
 type tally struct {
-	view View
+	view  View
+	kinds map[uint64]uint8
 
 	count, letters int // words and the characters in them
 	kind           [labelling + 1]int
@@ -69,7 +70,7 @@ type tally struct {
 func (c *tally) word(hash uint64, runes int) {
 	c.count++
 	c.letters += runes
-	if kind, ok := kinds[hash]; ok {
+	if kind, ok := c.kinds[hash]; ok {
 		c.kind[kind]++
 	}
 }

@@ -15,7 +15,7 @@ const Version = 1
 // Vector is a task's features. Its zero value is ready, and reusing one saves allocations; it is not safe for concurrent
 // use.
 type Vector struct {
-	// Embedding is the embedder's vector. Fill leaves it alone.
+	// Embedding is the embedder's vector.
 	Embedding []float32
 	// Counters are the figures that CounterNames names.
 	Counters [Counters]float32
@@ -27,20 +27,40 @@ type Vector struct {
 	counts []uint16 // by bucket; all zero between calls
 }
 
+// Extractor computes vectors. It is immutable and safe for concurrent use.
+type Extractor struct {
+	lower [utf8.RuneSelf]byte // an ASCII letter in lower case or a digit itself, 0 for what is in no word
+	kinds map[uint64]uint8    // the kind of a word that is counted, by its hash
+}
+
+// New makes an extractor.
+func New() *Extractor {
+	x := &Extractor{kinds: kinds()}
+	for c := range byte(utf8.RuneSelf) {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			x.lower[c] = c | 0x20
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
+			x.lower[c] = c
+		}
+	}
+	return x
+}
+
 // FNV-1a with 64 bits.
 const (
 	fnvOffset uint64 = 0xcbf29ce484222325
 	fnvPrime  uint64 = 0x100000001b3
 )
 
-// Fill computes the counters and the hashed words of a view. The same view gives the same vector.
-func (v *Vector) Fill(view View) {
+// Fill computes the counters and the hashed words of a view, and leaves the embedding alone. The same view gives the same vector.
+func (x *Extractor) Fill(v *Vector, view View) {
 	if v.counts == nil {
 		v.counts = make([]uint16, Buckets)
 	}
 	v.Index, v.Value = v.Index[:0], v.Value[:0]
-	c := tally{view: view}
-	v.words(view.Text, &c)
+	c := tally{view: view, kinds: x.kinds}
+	x.words(v, view.Text, &c)
 	c.characters(view.Text)
 	c.lines(view.Text)
 	c.into(&v.Counters)
@@ -48,7 +68,7 @@ func (v *Vector) Fill(view View) {
 }
 
 // words hashes each word and each pair of neighbours. A word is a run of letters, digits and marks, in lower case.
-func (v *Vector) words(text string, c *tally) {
+func (x *Extractor) words(v *Vector, text string, c *tally) {
 	before := uint64(0) // the hash of the word before and a blank; 0 without one
 	for i := 0; i < len(text); {
 		word, pair, runes := fnvOffset, before, 0
@@ -67,7 +87,7 @@ func (v *Vector) words(text string, c *tally) {
 				runes++
 				continue
 			}
-			b = lower[b]
+			b = x.lower[b]
 			if b == 0 {
 				break
 			}
@@ -120,16 +140,3 @@ func (v *Vector) weigh() {
 		v.Value[i] = float32(float64(weight) * scale)
 	}
 }
-
-// lower is an ASCII letter in lower case or a digit itself, and 0 for what is in no word.
-var lower = func() (table [utf8.RuneSelf]byte) {
-	for c := range byte(utf8.RuneSelf) {
-		switch {
-		case 'A' <= c && c <= 'Z':
-			table[c] = c | 0x20
-		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
-			table[c] = c
-		}
-	}
-	return table
-}()
