@@ -84,7 +84,7 @@ func (p *Parameters) fit() error {
 		return errors.New("it needs either weights or trees")
 	case l != nil && (len(l.Embedding) != p.Dim || len(l.Index) != p.Grams || len(l.Grams) != p.Grams):
 		return errors.New("the weights are not as many as the header says")
-	case len(p.Trees) != p.TreeBytes || len(p.Prototypes) != p.Header.Prototypes*p.Dim:
+	case len(p.Trees) != p.TreeBytes || len(p.Prototypes) != p.PrototypeCount*p.Dim:
 		return errors.New("the blocks are not as long as the header says")
 	}
 	return nil
@@ -166,7 +166,7 @@ func (p *Parameters) blocks(body []byte) error {
 		b.rows(l.Grams)
 		p.Linear = l
 	}
-	p.Prototypes = make([]float32, p.Header.Prototypes*p.Dim)
+	p.Prototypes = make([]float32, p.PrototypeCount*p.Dim)
 	b.floats(p.Prototypes)
 	if p.TreeBytes > 0 {
 		p.Trees = bytes.Clone(b.data)

@@ -30,7 +30,7 @@ type Parameters struct {
 	Linear *Linear
 	// Trees is the document of an XGBoost model, as XGBoost saved it; nil with weights.
 	Trees []byte
-	// Prototypes are points that the training data lies around: Header.Prototypes vectors of length 1 of the embedder's
+	// Prototypes are points that the training data lies around: PrototypeCount vectors of length 1 of the embedder's
 	// dimension, one after another.
 	Prototypes []float32
 }
@@ -51,8 +51,8 @@ type Header struct {
 	Thresholds Thresholds `json:"thresholds"`
 	// Grams is how many buckets of hashed words have weights.
 	Grams int `json:"grams"`
-	// Prototypes is how many prototypes there are.
-	Prototypes int `json:"prototypes"`
+	// PrototypeCount is how many prototypes there are.
+	PrototypeCount int `json:"prototypes"`
 	// TreeBytes is how long the trees' document is; 0 without trees.
 	TreeBytes int `json:"tree_bytes,omitempty"`
 	// Training says what the model was trained on and how it was judged then.
@@ -114,8 +114,8 @@ func (h *Header) check() error {
 		return fmt.Errorf("a dimension of %d: it must be from 1 to %d", h.Dim, maxDim)
 	case h.Grams < 0 || h.Grams > features.Buckets:
 		return fmt.Errorf("%d hashed words: there are at most %d", h.Grams, features.Buckets)
-	case h.Prototypes < 0 || h.Prototypes > MaxPrototypes:
-		return fmt.Errorf("%d prototypes: there are at most %d", h.Prototypes, MaxPrototypes)
+	case h.PrototypeCount < 0 || h.PrototypeCount > MaxPrototypes:
+		return fmt.Errorf("%d prototypes: there are at most %d", h.PrototypeCount, MaxPrototypes)
 	case h.TreeBytes < 0 || h.TreeBytes > MaxFileBytes:
 		return fmt.Errorf("trees of %d bytes: a file has at most %d", h.TreeBytes, MaxFileBytes)
 	case h.TreeBytes > 0 && h.Grams > 0:
@@ -137,7 +137,7 @@ func (h *Header) check() error {
 
 // floats is how many float32 the header announces.
 func (h *Header) floats() int {
-	n := h.Prototypes * h.Dim
+	n := h.PrototypeCount * h.Dim
 	if h.TreeBytes == 0 {
 		n += Classes * (1 + features.Counters + h.Dim + h.Grams)
 	}
