@@ -52,8 +52,8 @@ func level(c task.Class) int {
 
 func class(level int) task.Class { return [Classes]task.Class{task.L1, task.L2, task.L3}[level] }
 
-// decide turns scores into a prediction.
-func (h *Header) decide(scores [Classes]float64, similarity float64) Prediction {
+// Decide turns scores into a prediction.
+func (h *Header) Decide(scores [Classes]float64, similarity float64) Prediction {
 	p := Prediction{Probabilities: Softmax(scores, h.Temperature), Similarity: similarity}
 	best, gap := Cheapest(p.Probabilities, h.Cost)
 	p.Class, p.Confidence, p.CostGap = class(best), p.Probabilities[best], gap

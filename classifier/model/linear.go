@@ -2,16 +2,17 @@ package model
 
 import "github.com/weirhq/weir/classifier/features"
 
-// weights is a Linear laid out for scoring.
-type weights struct {
+// Scorer is the weights of a logistic regression laid out for scoring.
+type Scorer struct {
 	*Linear
 	table [][Classes]float32
 }
 
-func newWeights(l *Linear) *weights { return &weights{Linear: l, table: l.table()} }
+// NewScorer lays weights out.
+func NewScorer(l *Linear) *Scorer { return &Scorer{Linear: l, table: l.table()} }
 
-// score adds in float64 and in one order, so that the same vector has the same score everywhere.
-func (w *weights) score(v *features.Vector) [Classes]float64 {
+// Score adds in float64 and in one order, so that the same vector has the same score everywhere.
+func (w *Scorer) Score(v *features.Vector) [Classes]float64 {
 	s := [Classes]float64{float64(w.Bias[0]), float64(w.Bias[1]), float64(w.Bias[2])}
 	for i, x := range v.Counters {
 		add(&s, x, &w.Counters[i])

@@ -24,7 +24,7 @@ type Model struct {
 
 // scorer gives each class a score; the higher, the likelier.
 type scorer interface {
-	score(v *features.Vector) [Classes]float64
+	Score(v *features.Vector) [Classes]float64
 }
 
 // EmbedderError means that a model was trained on the vectors of another embedder.
@@ -52,7 +52,7 @@ func New(p *Parameters, embedder embed.Embedder) (*Model, error) {
 	}); ok {
 		m.into = e.Into
 	}
-	m.scorer = newWeights(p.Linear)
+	m.scorer = NewScorer(p.Linear)
 	return m, nil
 }
 
@@ -83,7 +83,7 @@ func (m *Model) Predict(view features.View) Prediction {
 
 func (m *Model) predict(v *features.Vector, view features.View) Prediction {
 	m.extractor.Fill(v, view)
-	return m.parameters.decide(m.scorer.score(v), Similarity(v.Embedding, m.parameters.Prototypes))
+	return m.parameters.Decide(m.scorer.Score(v), Similarity(v.Embedding, m.parameters.Prototypes))
 }
 
 // Decide implements classifier.Way.
