@@ -19,6 +19,10 @@ const maxTokens = 1 << 17
 // ErrNoUnknown means that a vocabulary has no "[UNK]".
 var ErrNoUnknown = errors.New("the vocabulary has no " + unknownToken)
 
+// maxViewTokens is the most that View holds on its way: the tail's bytes are a token each at most, and a word that ends
+// the head is shorter.
+const maxViewTokens = HeadTokens + TailBytes
+
 // WordPiece cuts texts into the pieces of a vocabulary, as BERT's uncased models do: always the longest piece that fits.
 // It never returns [CLS] and [SEP], and a text that spells a special token is text. It is safe for concurrent use.
 type WordPiece struct {
