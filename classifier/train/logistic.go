@@ -31,7 +31,10 @@ type problem struct {
 }
 
 func newProblem(set *Set, c Config) *problem {
-	p := &problem{examples: set.Examples, l2: c.L2, dense: features.Counters + set.Embedder.Dim()}
+	p := &problem{examples: set.Examples, l2: c.L2, dense: features.Counters}
+	if c.EmbeddingScale > 0 {
+		p.dense += set.Embedder.Dim()
+	}
 	p.weigh(set, c)
 	p.standardise(c)
 	p.columns(c)
@@ -41,7 +44,7 @@ func newProblem(set *Set, c Config) *problem {
 		for k, x := range e.Counters {
 			row[k] = (float64(x) - p.mean[k]) * p.scale[k]
 		}
-		for k, x := range e.Embedding {
+		for k, x := range e.Embedding[:p.dense-features.Counters] {
 			row[features.Counters+k] = float64(x) * c.EmbeddingScale
 		}
 	}

@@ -147,3 +147,13 @@ func (s *Set) levels() int {
 	}
 	return n
 }
+
+// Scorer fits weights and nothing else: no calibration, no thresholds. An embedding scale of 0 looks at no vectors.
+func Scorer(set *Set, c Config) (*model.Scorer, error) {
+	p := newProblem(set, c)
+	x, err := p.solve()
+	if err != nil {
+		return nil, err
+	}
+	return model.NewScorer(p.linear(x)), nil
+}
