@@ -109,9 +109,12 @@ func (x *Extractor) words(v *Vector, text string, c *tally) {
 	}
 }
 
-// count adds one to the bucket of a hash, which is folded to 16 bits.
+// fold is the bucket of a hash.
+func fold(hash uint64) uint16 { return uint16(hash>>48 ^ hash>>32 ^ hash>>16 ^ hash) }
+
+// count adds one to the bucket of a hash.
 func (v *Vector) count(hash uint64) {
-	bucket := uint16(hash>>48 ^ hash>>32 ^ hash>>16 ^ hash)
+	bucket := fold(hash)
 	if v.counts[bucket] == 0 {
 		v.Index = append(v.Index, bucket)
 	}

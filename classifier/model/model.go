@@ -69,21 +69,25 @@ func (m *Model) Predict(view features.View) Prediction {
 		v = &features.Vector{Embedding: make([]float32, m.parameters.Dim)}
 	}
 	defer m.vectors.Put(v)
+	if !m.embed(v, view) {
+		return Prediction{Abstained: AbstainedEmbedding}
+	}
+	m.extractor.Fill(v, view)
+	return m.parameters.Decide(m.scorer.Score(v), Similarity(v.Embedding, m.parameters.Prototypes))
+}
+
+// embed is false when the embedder failed, which those that are built in never do.
+func (m *Model) embed(v *features.Vector, view features.View) bool {
 	if m.into != nil {
 		m.into(v.Embedding, view.Text)
-		return m.predict(v, view)
+		return true
 	}
 	vectors, err := m.embedder.Embed(context.Background(), []string{view.Text})
 	if err != nil || len(vectors) != 1 || len(vectors[0]) != m.parameters.Dim {
-		return Prediction{Abstained: AbstainedEmbedding}
+		return false
 	}
 	copy(v.Embedding, vectors[0])
-	return m.predict(v, view)
-}
-
-func (m *Model) predict(v *features.Vector, view features.View) Prediction {
-	m.extractor.Fill(v, view)
-	return m.parameters.Decide(m.scorer.Score(v), Similarity(v.Embedding, m.parameters.Prototypes))
+	return true
 }
 
 // Decide implements classifier.Way.

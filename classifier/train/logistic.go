@@ -21,7 +21,8 @@ type problem struct {
 	weights  []float64 // of the examples, 1 together
 	l2       float64
 
-	dense  int       // counters and embedding
+	dim    int       // of the embedding
+	dense  int       // counters and, unless it is left out, embedding
 	rows   []float64 // dense columns of the examples, scaled
 	mean   []float64 // of the counters
 	scale  []float64 // of the dense columns
@@ -31,9 +32,9 @@ type problem struct {
 }
 
 func newProblem(set *Set, c Config) *problem {
-	p := &problem{examples: set.Examples, l2: c.L2, dense: features.Counters}
+	p := &problem{examples: set.Examples, l2: c.L2, dim: set.Embedder.Dim(), dense: features.Counters}
 	if c.EmbeddingScale > 0 {
-		p.dense += set.Embedder.Dim()
+		p.dense += p.dim
 	}
 	p.weigh(set, c)
 	p.standardise(c)
@@ -219,7 +220,7 @@ func (p *problem) solve() ([]float64, error) {
 // linear undoes the scales, and puts the counters' means into the bias.
 func (p *problem) linear(x []float64) *model.Linear {
 	l := &model.Linear{
-		Embedding: make([][classes]float32, p.dense-features.Counters), Index: p.bucket,
+		Embedding: make([][classes]float32, p.dim), Index: p.bucket,
 		Grams: make([][classes]float32, len(p.bucket)),
 	}
 	for k := range classes {

@@ -32,8 +32,8 @@ type Config struct {
 	Seed uint64
 }
 
-// Default is the configuration for an embedder whose vectors tell of meanings; NoMeaning that for hashed ones.
-func Default() Config {
+// Default is the configuration for an embedder, by the name that begins its ID.
+func Default(embedder string) Config {
 	return Config{
 		L2: 2e-4, EmbeddingScale: 1, GramScale: 1, CounterScale: 0.3, MinRows: 2, Folds: 5, Prototypes: 64,
 		SimilarityShare: 0.01, Target: 0.8, Seed: 1,
