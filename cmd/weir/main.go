@@ -32,6 +32,9 @@ type cli struct {
 	Rates     ratesCmd     `cmd:"" help:"Show how often each model's answers were accepted, by call path and class."`
 	Prices    pricesCmd    `cmd:"" help:"List the price book, price a usage, find when caching pays, look for what is stale."`
 	Providers providersCmd `cmd:"" help:"Show what is limited or left alone and why, and let it be called again."`
+	Train     trainCmd     `cmd:"" help:"Train the classifier's model on labelled prompts."`
+	Eval      evalCmd      `cmd:"" help:"Judge what was learnt on data with known answers."`
+	Classify  classifyCmd  `cmd:"" help:"Say which class a text has, and why."`
 	Verify    verifyCmd    `cmd:"" help:"Check the ledger: every invariant, and every cost recomputed from the price book."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database to this version's schema."`
 	Config    configCmd    `cmd:"" help:"Check weir.yaml, or print a starter."`

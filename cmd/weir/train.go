@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/weirhq/weir/classifier/embed"
+	"github.com/weirhq/weir/classifier/model"
+	"github.com/weirhq/weir/classifier/train"
+)
+
+type trainCmd struct {
+	Data     string `required:"" type:"existingfile" placeholder:"FILE" help:"Labelled prompts, JSON lines {prompt, level, source, task}, .gz too."`
+	GroupBy  string `default:"source:task" enum:"source:task,source" help:"What is kept out together to calibrate: source:task or source."`
+	Embedder string `default:"static" enum:"static,hash" help:"What turns texts into vectors: static (the built-in table) or hash (no weights)."`
+	Out      string `required:"" placeholder:"FILE" help:"Where the model goes."`
+	JSON     bool   `help:"Print one JSON object."`
+}
+
+// Help is the long help.
+func (trainCmd) Help() string {
+	return `Trains the classifier's model on labelled prompts, calibrates it on groups that were kept out, and finds the
+thresholds below which it does not decide. The same rows make the same file, bit by bit.`
+}
+
+// Run trains a model.
+func (c *trainCmd) Run(ctx context.Context, a *app) error {
+	rows, hash, err := readRows(c.Data)
+	if err != nil {
+		return err
+	}
+	if c.GroupBy == "source" {
+		for i := range rows {
+			rows[i].Task = ""
+		}
+	}
+	embedder, err := newEmbedder(c.Embedder)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	set, err := train.Prepare(ctx, rows, hash, embedder)
+	if err != nil {
+		return err
+	}
+	parameters, err := train.Train(set, train.Default(c.Embedder))
+	if err != nil {
+		return err
+	}
+	var file bytes.Buffer
+	modelHash, err := parameters.Write(&file)
+	if err != nil {
+		return err
+	}
+	err = writeAtomically(c.Out, func(f *os.File) error {
+		_, err := f.Write(file.Bytes())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", c.Out, err)
+	}
+	return c.say(a.stdout, parameters, modelHash, file.Len(), time.Since(start))
+}
+
+func (c *trainCmd) say(w io.Writer, p *model.Parameters, hash string, size int, took time.Duration) error {
+	if c.JSON {
+		return json.NewEncoder(w).Encode(map[string]any{"file": c.Out, "sha256": hash, "bytes": size, "header": p.Header})
+	}
+	t := p.Thresholds
+	lines := [][2]string{
+		{"model", c.Out},
+		{"sha256", hash},
+		{"size", showCount(size) + " bytes"},
+		{"embedder", p.Embedder},
+		{"rows", showCount(p.Training.Rows) + " of " + showCount(p.Training.Groups) + " groups"},
+		{"took", took.Round(100 * time.Millisecond).String()},
+		{"temperature", strconv.FormatFloat(p.Temperature, 'f', 3, 64)},
+		{"decides", fmt.Sprintf("from confidence %.3f, cost gap %.2f and similarity %.3f on", t.Confidence, t.CostGap, t.Similarity)},
+		{"unseen", fmt.Sprintf("it decides %s of the rows of groups that were kept out, and is right in %s of those",
+			percent(p.Training.Covered), percent(p.Training.CoveredAccuracy))},
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintf(w, "%-11s  %s\n", line[0], line[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readRows(path string) (rows []train.Row, hash string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = f.Close() }()
+	rows, hash, err = train.ReadRows(f)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", path, err)
+	}
+	return rows, hash, nil
+}
+
+// newEmbedder makes one of the embedders that are built in, by the name that begins its ID.
+func newEmbedder(kind string) (embed.Embedder, error) {
+	switch kind {
+	case "static":
+		return embed.NewStatic()
+	case "hash":
+		return embed.NewHash(embed.HashDim)
+	default:
+		return nil, fmt.Errorf("no embedder %q is built in: there are static and hash", kind)
+	}
+}
