@@ -164,7 +164,7 @@ func (s *Static) Into(dst []float32, text string) {
 	// The mean is the sum scaled, and normalising scales anyway.
 	bias := int32(zero * known)
 	for i := range dst {
-		sum := uint16(sums[2*(i/lanes)+i%2] >> (16 * (i % lanes / 2)))
+		sum := uint16(sums[2*(i/lanes)+i%2] >> (16 * (i % lanes / 2))) //nolint:gosec // one lane of several
 		dst[i] = float32(int32(sum)-bias) * s.scales[i]
 	}
 	normalise(dst)

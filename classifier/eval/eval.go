@@ -88,7 +88,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := c.judge(seen, p, all); err != nil {
+		if err := c.judge(seen, p, all); err != nil { //nolint:contextcheck // the built-in embedders need none
 			return nil, fmt.Errorf("%s, %s: %w", c.Protocol, p.name, err)
 		}
 		m := measure(pick(all, p.rows))

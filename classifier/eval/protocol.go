@@ -66,7 +66,7 @@ func random(data *train.Set, folds int, seed uint64) []part {
 			prompts[e.Prompt] = len(prompts)
 		}
 	}
-	fold := rand.New(rand.NewPCG(seed, 0)).Perm(len(prompts))
+	fold := rand.New(rand.NewPCG(seed, 0)).Perm(len(prompts)) //nolint:gosec // a split that can be repeated
 	return by(data, func(e *train.Example) string { return fmt.Sprintf("fold %d", fold[prompts[e.Prompt]]%folds+1) },
 		func(e *train.Example) string { return e.Prompt })
 }

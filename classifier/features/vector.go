@@ -110,7 +110,7 @@ func (x *Extractor) words(v *Vector, text string, c *tally) {
 }
 
 // fold is the bucket of a hash.
-func fold(hash uint64) uint16 { return uint16(hash>>48 ^ hash>>32 ^ hash>>16 ^ hash) }
+func fold(hash uint64) uint16 { return uint16(hash>>48 ^ hash>>32 ^ hash>>16 ^ hash) } //nolint:gosec // folded
 
 // count adds one to the bucket of a hash.
 func (v *Vector) count(hash uint64) {

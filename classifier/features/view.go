@@ -3,6 +3,7 @@
 package features
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -71,9 +72,9 @@ func lastUser(t *task.Task) (text string, messages int) {
 	if t.Input != "" {
 		return t.Input, messages + 1
 	}
-	for i := len(t.Messages) - 1; i >= 0; i-- {
-		if t.Messages[i].Role == "user" {
-			return t.Messages[i].Content, messages
+	for _, message := range slices.Backward(t.Messages) {
+		if message.Role == "user" {
+			return message.Content, messages
 		}
 	}
 	return "", messages

@@ -45,9 +45,9 @@ func level(c task.Class) int {
 		return 0
 	case task.L2:
 		return 1
-	default:
-		return 2
+	case task.L3:
 	}
+	return 2
 }
 
 func class(level int) task.Class { return [Classes]task.Class{task.L1, task.L2, task.L3}[level] }

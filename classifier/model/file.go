@@ -59,7 +59,7 @@ func (p *Parameters) encode() ([]byte, error) {
 		return nil, ErrTooLarge
 	}
 	data := append([]byte(Magic), 0, 0, 0, 0)
-	binary.LittleEndian.PutUint32(data[len(Magic):], uint32(len(header)))
+	binary.LittleEndian.PutUint32(data[len(Magic):], uint32(len(header))) //nolint:gosec // bounded by maxHeaderBytes
 	data = append(data, header...)
 	if l := p.Linear; l != nil {
 		data = appendFloats(data, l.Bias[:])

@@ -47,8 +47,8 @@ func temperature(all []held) float64 {
 
 // decided is a held example's decision.
 type decided struct {
-	confidence, gap, similarity float64
-	right                       bool
+	confidence, gap float64
+	right           bool
 }
 
 // thresholds are those that decide most of the held examples while at least the target's share of what they decide is right.

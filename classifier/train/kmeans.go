@@ -13,7 +13,7 @@ const (
 // prototypes are k points that the examples' vectors lie around, of length 1, by k-means over the sphere. Fewer examples
 // than k, or fewer different ones, give fewer points. Of very many examples a sample is looked at.
 func prototypes(set *Set, k int, seed uint64) []float32 {
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it must be repeatable
 	var points [][]float32
 	for _, e := range set.Examples {
 		if !zero(e.Embedding) {

@@ -109,7 +109,7 @@ func (p *problem) columns(c Config) {
 	for bucket, n := range count {
 		p.column[bucket] = -1
 		if n >= c.MinRows && c.GramScale > 0 {
-			p.column[bucket] = int32(len(p.bucket))
+			p.column[bucket] = int32(len(p.bucket)) //nolint:gosec // at most 2^16 buckets
 			p.bucket = append(p.bucket, uint16(bucket))
 			p.idf = append(p.idf, c.GramScale*(1+math.Log(float64(1+len(p.examples))/float64(1+n))))
 		}

@@ -89,20 +89,26 @@ func loadModel(path string) (*model.Model, embed.Embedder, error) {
 		return nil, nil, err
 	}
 	defer func() { _ = f.Close() }()
-	parameters, err := model.Read(f)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	kind, _, _ := strings.Cut(parameters.Embedder, ":")
-	embedder, err := newEmbedder(kind)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	m, err := model.New(parameters, embedder)
+	m, embedder, err := readModel(f)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, embedder, nil
+}
+
+// readModel puts a trained model to use with the embedder that it was trained with.
+func readModel(r io.Reader) (*model.Model, embed.Embedder, error) {
+	parameters, err := model.Read(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	kind, _, _ := strings.Cut(parameters.Embedder, ":")
+	embedder, err := newEmbedder(kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := model.New(parameters, embedder)
+	return m, embedder, err
 }
 
 func writeEval(w io.Writer, r *eval.Report) error {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -22,6 +25,7 @@ type learner struct {
 
 	learned  classifier.Learned
 	snapshot uuid.UUID
+	roles    store.ClassifierRoles
 }
 
 // run looks at the given pace, until the context ends. While Postgres is away, what was learnt before stands.
@@ -41,12 +45,45 @@ func (l *learner) run(ctx context.Context, pace time.Duration) {
 }
 
 func (l *learner) look(ctx context.Context) error {
-	changed, err := l.lookAtRates(ctx)
-	if err != nil || !changed {
-		return err
+	rates, errRates := l.lookAtRates(ctx)
+	models, errModels := l.lookAtModels(ctx)
+	if rates || models {
+		l.chain.Use(l.learned)
 	}
-	l.chain.Use(l.learned)
-	return nil
+	return errors.Join(errRates, errModels)
+}
+
+// lookAtModels puts the models to use that have a role now. One that cannot be used, since another version wrote it, changes
+// nothing: the one before stays.
+func (l *learner) lookAtModels(ctx context.Context) (changed bool, err error) {
+	roles, err := store.CurrentClassifiers(ctx, l.pool)
+	if err != nil || roles == l.roles {
+		return false, err
+	}
+	active, errActive := l.load(ctx, roles.Active)
+	shadow, errShadow := l.load(ctx, roles.Shadow)
+	if err := errors.Join(errActive, errShadow); err != nil {
+		return false, err
+	}
+	l.learned.Model, l.learned.Shadow, l.roles = active, shadow, roles
+	l.logger.InfoContext(ctx, "classifier models taken over", slog.String("active", roles.Active), slog.String("shadow", roles.Shadow))
+	return true, nil
+}
+
+// load reads a trained model; nil for none.
+func (l *learner) load(ctx context.Context, hash string) (classifier.Way, error) {
+	if hash == "" {
+		return nil, nil //nolint:nilnil // no model has the role
+	}
+	file, err := store.ClassifierFile(ctx, l.pool, hash)
+	if err != nil {
+		return nil, err
+	}
+	m, _, err := readModel(bytes.NewReader(file))
+	if err != nil {
+		return nil, fmt.Errorf("classifier model %s: %w", hash, err)
+	}
+	return m, nil
 }
 
 // lookAtRates makes a new prior of a new snapshot.

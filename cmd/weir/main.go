@@ -29,6 +29,7 @@ type cli struct {
 	Dlq       dlqCmd       `cmd:"" help:"List, show and publish again what was refused."`
 	Report    reportCmd    `cmd:"" help:"Report cost per useful output, cost by feature, use of models or ways through the cascade."`
 	Explain   explainCmd   `cmd:"" help:"Say why a task has its class and its plan, and what was called."`
+	Models    modelsCmd    `cmd:"" name:"classifier" help:"List the trained models, let one decide or look on, go back to the one before."`
 	Rates     ratesCmd     `cmd:"" help:"Show how often each model's answers were accepted, by call path and class."`
 	Prices    pricesCmd    `cmd:"" help:"List the price book, price a usage, find when caching pays, look for what is stale."`
 	Providers providersCmd `cmd:"" help:"Show what is limited or left alone and why, and let it be called again."`

@@ -16,7 +16,9 @@ import (
 )
 
 type trainCmd struct {
-	Data     string `required:"" type:"existingfile" placeholder:"FILE" help:"Labelled prompts, JSON lines {prompt, level, source, task}, .gz too."`
+	Data     string `xor:"rows" required:"" type:"existingfile" placeholder:"FILE" help:"Labelled prompts, JSON lines {prompt, level, source, task}, .gz too."`
+	FromDB   bool   `name:"from-db" xor:"rows" required:"" help:"Take the recorded tasks of DATABASE_URL: the cheapest tier whose answer was accepted, or the outcome, is the label."`
+	Days     int    `default:"90" placeholder:"DAYS" help:"With --from-db: the tasks of so many days."`
 	GroupBy  string `default:"source:task" enum:"source:task,source" help:"What is kept out together to calibrate: source:task or source."`
 	Embedder string `default:"static" enum:"static,hash" help:"What turns texts into vectors: static (the built-in table) or hash (no weights)."`
 	Out      string `required:"" placeholder:"FILE" help:"Where the model goes."`
@@ -31,7 +33,7 @@ thresholds below which it does not decide. The same rows make the same file, bit
 
 // Run trains a model.
 func (c *trainCmd) Run(ctx context.Context, a *app) error {
-	rows, hash, err := readRows(c.Data)
+	rows, hash, err := c.rows(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -66,6 +68,18 @@ func (c *trainCmd) Run(ctx context.Context, a *app) error {
 		return fmt.Errorf("write %s: %w", c.Out, err)
 	}
 	return c.say(a.stdout, parameters, modelHash, file.Len(), time.Since(start))
+}
+
+func (c *trainCmd) rows(ctx context.Context, a *app) ([]train.Row, string, error) {
+	if !c.FromDB {
+		return readRows(c.Data)
+	}
+	pool, err := a.openPool(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	defer pool.Close()
+	return recordedRows(ctx, pool, time.Now().AddDate(0, 0, -c.Days))
 }
 
 func (c *trainCmd) say(w io.Writer, p *model.Parameters, hash string, size int, took time.Duration) error {
