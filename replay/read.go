@@ -104,7 +104,6 @@ type recorded struct {
 	Task      string                    `json:"task"`
 	Prompt    string                    `json:"prompt"`
 	Functions []Function                `json:"functions"`
-	Choices   json.RawMessage           `json:"choices"`
 	Models    map[string]recordedAnswer `json:"models"`
 }
 
@@ -142,7 +141,6 @@ func (r *reader) add(line []byte) (reason string) {
 		return fmt.Sprintf("is of suite %q, the first row of %q", row.Suite, r.recordings.Suite)
 	}
 	taken := Row{ID: row.ID, Task: row.Task, Prompt: row.Prompt, Functions: row.Functions}
-	taken.Choices = len(row.Choices) > 0 && string(row.Choices) != "null"
 	right := make([]float64, 0, len(names))
 	for _, name := range names {
 		answer, correct, err := row.Models[name].split()

@@ -105,6 +105,6 @@ func TestRow_KnowsNoTruth(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"Suite", "Models", "Rows", "ID", "Task", "Prompt", "Functions", "Choices", "Answers", "Text", "In", "Out", "Cost", "Latency",
+		"Suite", "Models", "Rows", "ID", "Task", "Prompt", "Functions", "Answers", "Text", "In", "Out", "Cost", "Latency",
 	}, names)
 }

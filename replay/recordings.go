@@ -31,8 +31,6 @@ type Row struct {
 	Prompt string
 	// Functions are those that the models were offered.
 	Functions []Function
-	// Choices says that the prompt came with a list of answers.
-	Choices bool
 	// Answers stand in the order of the recordings' models.
 	Answers []Answer
 }

@@ -27,6 +27,7 @@ type cli struct {
 	Rerun     rerunCmd     `cmd:"" help:"Run failed tasks again."`
 	Embed     embedCmd     `cmd:"" help:"Turn texts into vectors by an embedder of weir.yaml, and record what it costs."`
 	Dlq       dlqCmd       `cmd:"" help:"List, show and publish again what was refused."`
+	Eval      evalCmd      `cmd:"" help:"Judge what weir decides by data whose right answers are known."`
 	Report    reportCmd    `cmd:"" help:"Report cost per useful output, cost by feature, use of models or ways through the cascade."`
 	Explain   explainCmd   `cmd:"" help:"Say why a task has its class and its plan, and what was called."`
 	Rates     ratesCmd     `cmd:"" help:"Show how often each model's answers were accepted, by call path and class."`

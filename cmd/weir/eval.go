@@ -1,0 +1,6 @@
+package main
+
+// evalCmd judges what decides by data whose right answers are known.
+type evalCmd struct {
+	Cascade evalCascadeCmd `cmd:"" help:"Judge policies by recorded outcomes: accuracy, cost, escalations, beside baselines."`
+}
