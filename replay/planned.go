@@ -81,6 +81,7 @@ const (
 	// its difference from the model at the most, as long as that is cheap: for a tenth of the model's cost it has to bring
 	// this many times the quality that the bar leaves to lose. Where it leaves none, any price is right.
 	safetyPrice = 0.7
+	safetyFloor = 0.04
 	// Rates of exchange that are tried, as multiples of what the model costs on average.
 	leastWorth, mostWorth, worthStep = 0.2, 1500.0, 1.12
 )
@@ -175,6 +176,35 @@ func (t *Trainer) cross(strength float64) curve {
 	return c
 }
 
+// rising is the points with what a higher rate must bring: no less accuracy. Neighbours that say otherwise get their mean,
+// so that no lucky one stands out.
+func rising(points []vertex) []vertex {
+	type pool struct {
+		sum   float64
+		count int
+	}
+	var pools []pool
+	for _, p := range points {
+		pools = append(pools, pool{sum: p.accuracy, count: 1})
+		for n := len(pools); n > 1; n = len(pools) {
+			a, b := pools[n-2], pools[n-1]
+			if a.sum/float64(a.count) <= b.sum/float64(b.count) {
+				break
+			}
+			pools = append(pools[:n-2], pool{sum: a.sum + b.sum, count: a.count + b.count})
+		}
+	}
+	smooth := slices.Clone(points)
+	at := 0
+	for _, p := range pools {
+		for range p.count {
+			smooth[at].accuracy = p.sum / float64(p.count)
+			at++
+		}
+	}
+	return smooth
+}
+
 // without is the rates less a part of them.
 func without(all, part *cascade.Rates) *cascade.Rates {
 	rest := newRates(all.Policies, all.Paths)
@@ -210,19 +240,30 @@ func slope(a, b vertex) float64 { return (b.accuracy - a.accuracy) / (b.cost - a
 // Plan is the cheapest plan that is expected to keep the bar on tasks that it has not seen.
 func (t *Trainer) Plan(quality float64) *Planned {
 	target := quality * t.right
-	best, place := t.curves[0], place{}
-	for i, c := range t.curves {
-		at := c.find(target)
-		if i == 0 || at.better(place) {
-			best, place = c, at
-		}
-	}
+	best := t.curves[t.strongest()]
+	place := best.find(target)
 	if place.reached {
 		goal := t.safe(best, place, target, quality)
 		place = best.find(goal)
 		place.reached = true
 	}
 	return t.build(best, place)
+}
+
+// strongest is the curve that does best over all exchange rates, by the value of what it reached. Choosing it for one bar
+// would choose the luckiest.
+func (t *Trainer) strongest() int {
+	best, most := 0, math.Inf(-1)
+	for i, c := range t.curves {
+		value := 0.0
+		for _, p := range c.points {
+			value += p.accuracy - p.cost/float64(p.worth)
+		}
+		if value >= most { // of equals the one that trusts single paths less
+			best, most = i, value
+		}
+	}
+	return best
 }
 
 // place is a point on a hull, between two of its corners.
@@ -237,17 +278,6 @@ func (p place) accuracy() float64 {
 }
 
 func (p place) cost() float64 { return p.low.cost + p.share*(p.high.cost-p.low.cost) }
-
-// better is cheaper where both reach the bar, and higher where neither does.
-func (p place) better(o place) bool {
-	if p.reached != o.reached {
-		return p.reached
-	}
-	if !p.reached {
-		return p.accuracy() > o.accuracy()
-	}
-	return p.cost() < o.cost()
-}
 
 // find is the cheapest place with an accuracy, or the best one below.
 func (c curve) find(accuracy float64) place {
@@ -268,7 +298,7 @@ func (c curve) find(accuracy float64) place {
 // safe is the accuracy to aim at so that the bar is not missed by bad luck.
 func (t *Trainer) safe(c curve, at place, target, quality float64) float64 {
 	const tenth = 0.1
-	needed := safetyPrice * (1 - quality) / tenth
+	needed := max(safetyFloor, safetyPrice*(1-quality)/tenth)
 	const errorsAtMost = 2
 	most := target + errorsAtMost*t.deviation(c.strength, at)
 	goal := max(target, at.accuracy())
