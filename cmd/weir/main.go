@@ -27,6 +27,7 @@ type cli struct {
 	Rerun     rerunCmd     `cmd:"" help:"Run failed tasks again."`
 	Embed     embedCmd     `cmd:"" help:"Turn texts into vectors by an embedder of weir.yaml, and record what it costs."`
 	Dlq       dlqCmd       `cmd:"" help:"List, show and publish again what was refused."`
+	Eval      evalCmd      `cmd:"" help:"Judge what weir decides by data whose right answers are known."`
 	Report    reportCmd    `cmd:"" help:"Report cost per useful output, cost by feature, use of models or ways through the cascade."`
 	Explain   explainCmd   `cmd:"" help:"Say why a task has its class and its plan, and what was called."`
 	Models    modelsCmd    `cmd:"" name:"classifier" help:"List the trained models, let one decide or look on, go back to the one before."`
@@ -34,7 +35,6 @@ type cli struct {
 	Prices    pricesCmd    `cmd:"" help:"List the price book, price a usage, find when caching pays, look for what is stale."`
 	Providers providersCmd `cmd:"" help:"Show what is limited or left alone and why, and let it be called again."`
 	Train     trainCmd     `cmd:"" help:"Train the classifier's model on labelled prompts."`
-	Eval      evalCmd      `cmd:"" help:"Judge what was learnt on data with known answers."`
 	Classify  classifyCmd  `cmd:"" help:"Say which class a text has, and why."`
 	Verify    verifyCmd    `cmd:"" help:"Check the ledger: every invariant, and every cost recomputed from the price book."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database to this version's schema."`
