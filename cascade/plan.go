@@ -141,9 +141,6 @@ type Plan struct {
 	Excluded []Exclusion `json:"excluded,omitempty"`
 	// Policy is how the plan came about where it is not the cascade as configured.
 	Policy string `json:"policy,omitempty"`
-	// Agree is how many models must give the same answer before one that is not the last stage's is accepted; 0 asks for a
-	// valid answer alone.
-	Agree int `json:"agree,omitempty"`
 }
 
 // New plans a cascade: its models in their order, minus those that cannot take the prompt or have no price in force.
@@ -191,21 +188,6 @@ func (p Plan) Without(policy string, reasons map[string]string) Plan {
 		slim.Stages, slim.Included = append(slim.Stages, stage), append(slim.Included, p.Included[i])
 	}
 	return slim
-}
-
-// Agreeing is the plan as a vote: all stages but the last must give the same answer, so many of them. Where there are not
-// enough, the last is asked alone.
-func (p Plan) Agreeing(need int) Plan {
-	voters := len(p.Stages) - 1
-	if voters >= need {
-		p.Policy, p.Agree = "agreement", need
-		return p
-	}
-	reasons := map[string]string{}
-	for _, stage := range p.Stages[:max(0, voters)] {
-		reasons[stage.Model] = fmt.Sprintf("is skipped: agree asks for %d models before the last, and %d can take the task", need, voters)
-	}
-	return p.Without("agreement", reasons)
 }
 
 // arrange puts the cheapest of a stage's models first when its own charges more for long prompts, and says why it is there.

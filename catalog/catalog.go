@@ -233,9 +233,6 @@ type Feature struct {
 	// MinSuccess is the share of tasks, 0 to 1, that must be expected to end with a good answer: plans then leave models out
 	// where that is expected to cost less, by the pass rates of the call path. nil keeps to the cascade as it is.
 	MinSuccess *float64
-	// Agree is how many models must give the same answer before one that is not the last of the plan is accepted; 0 asks
-	// for a valid answer alone.
-	Agree int
 	// Refusal is what follows a refusal. Default escalate.
 	Refusal Policy
 	// WhenAway is what follows while a model is away. Default sideways.

@@ -8,9 +8,6 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
-// maxAgree is the most models that a feature may ask to agree.
-const maxAgree = 7
-
 const classAuto = "auto" // in the file; an empty Feature.Class in Go
 
 func readFeature(name string, o *object) Feature {
@@ -35,10 +32,6 @@ func readFeature(name string, o *object) Feature {
 			string(AwaySideways), string(AwayEscalate), string(AwayWait))),
 	}
 	f.MinSuccess = o.upTo("min_success", 1)
-	f.Agree = o.count("agree", 0, 2, maxAgree)
-	if f.MinSuccess != nil && f.Agree > 0 {
-		o.r.add(o.at("agree"), "cannot be beside min_success: an agreement needs every model of the cascade")
-	}
 	f.Translate = readTranslate(o)
 	readBounds(&f, o)
 	return f

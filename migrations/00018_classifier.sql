@@ -82,10 +82,8 @@ WHERE s.id = (SELECT id FROM weir.rate_snapshots ORDER BY taken_at DESC, id DESC
 COMMENT ON VIEW weir.current_pass_rates IS
     'how often models'' answers were accepted, by call path and class, in the last snapshot: what plans go by';
 
--- How the plan came about where it is not the cascade as configured, and how many models must agree on an answer.
-ALTER TABLE weir.plans
-    ADD COLUMN policy text,
-    ADD COLUMN agree  smallint NOT NULL DEFAULT 0;
+-- How the plan came about where it is not the cascade as configured.
+ALTER TABLE weir.plans ADD COLUMN policy text;
 
 CREATE VIEW weir.explanations AS
 SELECT t.id AS task_id, t.tenant, t.feature, t.call_path, t.key, t.state,
@@ -98,7 +96,6 @@ SELECT t.id AS task_id, t.tenant, t.feature, t.call_path, t.key, t.state,
        (SELECT string_agg(s.stage ->> 'model', ' > ' ORDER BY s.n)
         FROM jsonb_array_elements(p.stages) WITH ORDINALITY AS s (stage, n)) AS plan,
        p.policy,
-       p.agree,
        (SELECT string_agg(format('%s: %s', i.model ->> 'model', i.model ->> 'reason'), '; ' ORDER BY i.n)
         FROM jsonb_array_elements(p.included) WITH ORDINALITY AS i (model, n)) AS why_in,
        (SELECT string_agg(format('%s: %s', e.model ->> 'model', e.model ->> 'reason'), '; ' ORDER BY e.n)
@@ -126,5 +123,5 @@ END $$;
 -- +goose Down
 DROP VIEW weir.explanations, weir.current_pass_rates, weir.shadow_comparison;
 DROP TABLE weir.pass_rates, weir.rate_snapshots, weir.shadow_classes, weir.classifier_changes, weir.classifier_models;
-ALTER TABLE weir.plans DROP COLUMN policy, DROP COLUMN agree;
+ALTER TABLE weir.plans DROP COLUMN policy;
 ALTER TABLE weir.tasks DROP COLUMN class_probabilities, DROP COLUMN class_learned, DROP COLUMN class_abstained;

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -167,16 +166,15 @@ func noModel(plan cascade.Plan, prompt cascade.Prompt) error {
 func (p *Planner) stored(plan cascade.Plan) store.StoredPlan {
 	stages, included, excluded := mustJSON(plan.Stages), mustJSON(plan.Included), mustJSON(plan.Excluded)
 	h := sha256.New()
-	agree := strconv.Itoa(plan.Agree)
 	for _, part := range [][]byte{
-		[]byte(p.Catalog.Hash), []byte(plan.Class), stages, included, excluded, []byte(plan.Policy), []byte(agree),
+		[]byte(p.Catalog.Hash), []byte(plan.Class), stages, included, excluded, []byte(plan.Policy),
 	} {
 		h.Write(part)
 		h.Write([]byte{0})
 	}
 	return store.StoredPlan{
 		ID: uuid.UUID(h.Sum(nil)[:16]), Class: plan.Class, Stages: stages, Included: included, Excluded: excluded, ConfigHash: p.Catalog.Hash,
-		Policy: plan.Policy, Agree: plan.Agree,
+		Policy: plan.Policy,
 	}
 }
 

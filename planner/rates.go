@@ -78,14 +78,10 @@ func (r *Rates) either(key rateKey) (tries, bool) {
 	return t, ok
 }
 
-// shape makes of the models that can take a task the plan that its feature asks for: an agreement, or what is expected to
-// cost least for its bar.
+// shape makes of the models that can take a task the plan that is expected to cost least for its feature's bar.
 func (p *Planner) shape(
 	plan cascade.Plan, feature catalog.Feature, id uuid.UUID, t *task.Task, facts map[string]cascade.Model, prompt cascade.Prompt,
 ) cascade.Plan {
-	if feature.Agree > 0 {
-		return plan.Agreeing(feature.Agree)
-	}
 	rates := p.rates.Load()
 	if feature.MinSuccess == nil || rates == nil || len(plan.Stages) < 2 {
 		return plan

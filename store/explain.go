@@ -34,7 +34,6 @@ type Explanation struct {
 	MaxOutput      int64     `json:"max_output_tokens" db:"max_output_tokens"`
 	Plan           *string   `json:"plan"`
 	Policy         *string   `json:"policy"`
-	Agree          int64     `json:"agree"`
 	WhyIn          *string   `json:"why_in"`
 	WhyOut         *string   `json:"why_out"`
 	Reason         *string   `json:"reason"` // of the last requeue, or of the end
@@ -64,7 +63,7 @@ func Explain(ctx context.Context, db DB, id uuid.UUID, tenant, key string) (*Exp
 	rows, err := db.Query(ctx, `
 		SELECT e.task_id, e.tenant, e.feature, e.call_path, e.key, e.state, e.class, e.class_source,
 		       e.confidence::float8, e.p_l1::float8, e.p_l2::float8, e.p_l3::float8, e.class_learned, e.class_abstained,
-		       e.prompt_tokens, e.max_output_tokens, e.plan, e.policy, coalesce(e.agree, 0) AS agree, e.why_in, e.why_out, t.reason,
+		       e.prompt_tokens, e.max_output_tokens, e.plan, e.policy, e.why_in, e.why_out, t.reason,
 		       e.cost_usd::text, e.cost_high_usd::text
 		FROM weir.explanations e
 		JOIN weir.tasks t ON t.id = e.task_id
