@@ -3,6 +3,8 @@ package cascade
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"math/big"
 	"regexp"
 	"slices"
@@ -25,6 +27,56 @@ const (
 	maxDigits = 64
 )
 
+// Canonical is the form of an answer by what it is: function calls where it has any, else a JSON object or list, a number,
+// or a label.
+func Canonical(output string, calls []task.ToolCall) string {
+	if len(calls) > 0 {
+		return kind("calls", CanonicalCalls(calls))
+	}
+	if form := CanonicalJSON(output); form != "" {
+		return kind("json", form)
+	}
+	if form := CanonicalNumber(output); form != "" {
+		return kind("number", form)
+	}
+	return kind("label", CanonicalLabel(output))
+}
+
+func kind(name, form string) string {
+	if form == "" {
+		return ""
+	}
+	return name + ":" + form
+}
+
+// CanonicalJSON is the form of an answer that is a JSON object or list: what CanonicalCalls says of arguments holds for it.
+// It is empty for any other answer.
+func CanonicalJSON(answer string) string {
+	answer = strings.TrimSpace(answer)
+	if answer == "" || answer[0] != '{' && answer[0] != '[' {
+		return ""
+	}
+	value, ok := decodeJSON(answer)
+	if !ok {
+		return ""
+	}
+	var form bytes.Buffer
+	writeCanonical(&form, value)
+	return form.String()
+}
+
+// decodeJSON reads one value and no more, its numbers as they are written.
+func decodeJSON(text string) (any, bool) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return nil, false
+	}
+	_, err := decoder.Token()
+	return value, errors.Is(err, io.EOF)
+}
+
 // CanonicalCalls is the form of function calls. Their order does not count, since calls of one answer are made side by
 // side, nor does that of arguments, nor case, spaces and punctuation of texts, nor how a number is written. A dot in a
 // name counts as an underscore, which some providers put in its place.
@@ -35,10 +87,8 @@ func CanonicalCalls(calls []task.ToolCall) string {
 		if strings.TrimSpace(arguments) == "" {
 			arguments = "{}"
 		}
-		decoder := json.NewDecoder(strings.NewReader(arguments))
-		decoder.UseNumber()
-		var value any
-		if decoder.Decode(&value) != nil || decoder.More() {
+		value, ok := decodeJSON(arguments)
+		if !ok {
 			return ""
 		}
 		var form bytes.Buffer

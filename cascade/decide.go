@@ -46,6 +46,7 @@ type State struct {
 	Stages        int
 	Sideways      int // 0: the stage's own model, n: its n-th fallback
 	Fallbacks     int // how many fallbacks the stage has
+	Skip          int // stages after this one that an escalation leaves out; see Vote
 	Calls         int // attempts that have ended, counted or not
 	Attempts      int // counted ones
 	ModelAttempts int // counted ones on the current model
@@ -171,9 +172,9 @@ func react(s State, e Event) Decision {
 	case r.aside && s.Sideways < s.Fallbacks:
 		d.Action = Sideways
 		d.Sideways++
-	case r.up && s.Stage+1 < s.Stages:
+	case r.up && s.Stage+1+s.Skip < s.Stages:
 		d.Action = Escalate
-		d.Stage++
+		d.Stage += 1 + s.Skip
 		d.Sideways = 0
 	case r.wait:
 		d.Action = Wait

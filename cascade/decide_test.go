@@ -211,6 +211,11 @@ func TestDecide_Exhaustive(t *testing.T) {
 	var queue []cascade.State
 	for stages := 1; stages <= 3; stages++ {
 		for fallbacks := range 3 {
+			for skip := range stages { // as many as a vote may leave out, and more
+				s := baseState()
+				s.Stages, s.Fallbacks, s.Skip = stages, fallbacks, skip
+				queue = append(queue, s)
+			}
 			for _, policy := range []catalog.Policy{catalog.RefusalEscalate, catalog.RefusalSideways, catalog.RefusalFail} {
 				s := baseState()
 				s.Stages, s.Fallbacks, s.Refusal = stages, fallbacks, policy

@@ -46,14 +46,16 @@ func Cheapest(order []string, least float64, rate func(model string, first bool)
 	best, reached := order, Expect(order, rate)
 	for _, part := range parts(order) {
 		e := Expect(part, rate)
-		if better(e, reached, least) {
+		if e.Better(reached, least) {
 			best, reached = part, e
 		}
 	}
 	return best, reached
 }
 
-func better(e, than Expectation, least float64) bool {
+// Better reports whether e is to be had rather than another where at least a share of the tasks has to pass: the cheaper one of
+// those that reach it, or the one that passes more where neither does.
+func (e Expectation) Better(than Expectation, least float64) bool {
 	if (e.Pass >= least) != (than.Pass >= least) {
 		return e.Pass >= least
 	}

@@ -141,6 +141,9 @@ type Plan struct {
 	Excluded []Exclusion `json:"excluded,omitempty"`
 	// Policy is how the plan came about where it is not the cascade as configured.
 	Policy string `json:"policy,omitempty"`
+	// Agree is how many of the stages before the last must give the same answer for it to be accepted; 0 means that a valid
+	// answer is enough.
+	Agree int `json:"agree,omitempty"`
 }
 
 // New plans a cascade: its models in their order, minus those that cannot take the prompt or have no price in force.
@@ -179,7 +182,7 @@ func New(class task.Class, models map[string]Model, order []string, prompt Promp
 
 // Without is the plan less some of its stages, by their models, and says of each why. The last stage stays.
 func (p Plan) Without(policy string, reasons map[string]string) Plan {
-	slim := Plan{Class: p.Class, Policy: policy, Excluded: slices.Clone(p.Excluded)}
+	slim := Plan{Class: p.Class, Policy: policy, Agree: p.Agree, Excluded: slices.Clone(p.Excluded)}
 	for i, stage := range p.Stages {
 		if reason, out := reasons[stage.Model]; out && i < len(p.Stages)-1 {
 			slim.Excluded = append(slim.Excluded, Exclusion{Model: stage.Model, Reason: reason})

@@ -73,6 +73,8 @@ const (
 	maxRetention    = 3650 * day
 	maxWeight       = 1000
 	maxTemperature  = 2
+	minAgree        = 2
+	maxAgree        = 5
 	minThinking     = 128 // the least that any API takes
 	maxChars        = 100_000_000
 	maxTools        = 1000

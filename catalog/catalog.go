@@ -233,6 +233,10 @@ type Feature struct {
 	// MinSuccess is the share of tasks, 0 to 1, that must be expected to end with a good answer: plans then leave models out
 	// where that is expected to cost less, by the pass rates of the call path. nil keeps to the cascade as it is.
 	MinSuccess *float64
+	// Agree is how many models of the cascade before the last must give the same answer for it to be accepted, 2 or more.
+	// They are asked one after another; where they cannot agree any more, the last one decides. 0 accepts a valid answer of
+	// any of them.
+	Agree int
 	// Refusal is what follows a refusal. Default escalate.
 	Refusal Policy
 	// WhenAway is what follows while a model is away. Default sideways.

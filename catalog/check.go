@@ -22,6 +22,7 @@ func check(c *Catalog, r *report) {
 	for _, name := range slices.Sorted(maps.Keys(c.Features)) {
 		checkCascade(c, "features."+name+".cascade", c.Features[name].Cascade, r)
 		checkFeatureSettings(c, c.Features[name], r)
+		checkAgree(c, c.Features[name], r)
 	}
 	checkUsedClasses(c, r)
 	checkTranslations(c, r)
@@ -82,6 +83,24 @@ func checkCascade(c *Catalog, path string, models []string, r *report) {
 			r.add(index(path, i), "names model %q twice", name)
 		}
 		seen[name] = true
+	}
+}
+
+// checkAgree asks for a cascade in which as many models as must agree come before the last. Where the class is open, one
+// cascade of them is enough: a class whose cascade is shorter asks its last model alone.
+func checkAgree(c *Catalog, f Feature, r *report) {
+	if f.Agree == 0 || r.broken["cascades"] {
+		return
+	}
+	longest := 0
+	for _, class := range classes() {
+		if f.Class == "" || f.Class == class || len(f.Cascade) > 0 {
+			longest = max(longest, len(c.CascadeFor(f, class)))
+		}
+	}
+	if longest <= f.Agree {
+		r.add("features."+f.Name+".agree", "wants %d models to agree before the last of the cascade, so it needs a cascade of at least %d models; it has %d",
+			f.Agree, f.Agree+1, longest)
 	}
 }
 

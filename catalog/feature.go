@@ -32,6 +32,7 @@ func readFeature(name string, o *object) Feature {
 			string(AwaySideways), string(AwayEscalate), string(AwayWait))),
 	}
 	f.MinSuccess = o.upTo("min_success", 1)
+	f.Agree = o.count("agree", 0, minAgree, maxAgree)
 	f.Translate = readTranslate(o)
 	readBounds(&f, o)
 	return f

@@ -258,11 +258,12 @@ func TestParse_EveryKey(t *testing.T) {
 		"a": {Name: "a", Provider: "local", ID: "vendor/a:1", PriceModel: "a-1", Tier: catalog.Mini, MaxInput: 32_000, MaxOutput: 4000, Sideways: []string{"b"}, JSONSchema: &no, Input: []catalog.Input{"text", "pdf"}},
 		"b": {Name: "b", Provider: "local", ID: "2024-01-01", Tier: catalog.Mini, JSONSchema: &yes, Effort: "low", ServiceTier: catalog.TierFlex},
 		"c": {Name: "c", Provider: "gem", ID: "c", Tier: catalog.Mid, ThinkingTokens: 128},
+		"d": {Name: "d", Provider: "local", ID: "d", Tier: catalog.Mini},
 	}, c.Models)
 	require.Equal(t, map[task.Class][]string{task.L1: {"a"}, task.L3: {"b"}}, c.Cascades)
 	require.Equal(t, map[string]catalog.Feature{
 		"f_1": {
-			Name: "f_1", System: "Be brief.", Context: []string{"one", "two"}, Class: task.L3, Cascade: []string{"a", "b"}, Lane: task.LaneBatch,
+			Name: "f_1", System: "Be brief.", Context: []string{"one", "two"}, Class: task.L3, Cascade: []string{"a", "d", "b"}, Lane: task.LaneBatch,
 			Examples: []catalog.Example{{Input: "in", Output: "out"}}, Effort: "high", Temperature: &temperature,
 			OutputSchema: json.RawMessage(`{"a":{"pattern":"<b>"},"b":[1,2.5,10000000000000000000000,0,true,null,"x"]}`),
 			Validators: []catalog.Validator{
@@ -270,7 +271,7 @@ func TestParse_EveryKey(t *testing.T) {
 				{Type: "not_empty", Params: json.RawMessage(`{}`)},
 			},
 			MaxOutputTokens: 77, MaxAttempts: 3, MaxCost: &cost, Success: catalog.SuccessOutcome, FailureCost: 3 * task.USD,
-			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, MinSuccess: new(0.95), Cache: catalog.Cache12h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
+			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, MinSuccess: new(0.95), Agree: 2, Cache: catalog.Cache12h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
 			Translate: &catalog.Translate{Source: "de", Target: "en-GB", Formality: "prefer_more", Glossary: "def3a26b"},
 		},
 	}, c.Features)
@@ -293,7 +294,7 @@ func TestParse_EveryKey(t *testing.T) {
 	}, c.Attachments)
 	require.Len(t, c.PriceBook, 1)
 	own := c.PriceBook["own"]
-	require.Equal(t, 88, own.Node.Line, "the price book names lines")
+	require.Equal(t, 90, own.Node.Line, "the price book names lines")
 	require.JSONEq(t, `{"usage": {"input_includes_cached": true, "output_includes_reasoning": true}, "models": [{
 		"id": "a-1", "match": ["a-1-[0-9]{4}"], "retires": {"on": "2027-06-30", "source": "a letter", "checked": "2026-11-26"},
 		"limits": {"window": 64000, "max_input": 32000, "max_output": 4000, "min_cacheable": 1024, "max_request_bytes": 1000000},

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -110,7 +111,7 @@ func (p *Planner) PlanCounted(
 	if len(plan.Stages) == 0 {
 		return planned, noModel(plan, prompt)
 	}
-	plan = p.shape(plan, feature, id, t, facts, prompt)
+	plan = p.shape(plan.Voting(feature.Agree), feature, id, t, facts, prompt)
 	first := plan.Stages[0].Model
 	stored := p.stored(plan)
 	prefixHash, prefixTokens := p.prefixOf(t)
@@ -172,9 +173,12 @@ func (p *Planner) stored(plan cascade.Plan) store.StoredPlan {
 		h.Write(part)
 		h.Write([]byte{0})
 	}
+	if plan.Agree > 0 {
+		h.Write(strconv.AppendInt(nil, int64(plan.Agree), 10))
+	}
 	return store.StoredPlan{
 		ID: uuid.UUID(h.Sum(nil)[:16]), Class: plan.Class, Stages: stages, Included: included, Excluded: excluded, ConfigHash: p.Catalog.Hash,
-		Policy: plan.Policy,
+		Policy: plan.Policy, Agree: plan.Agree,
 	}
 }
 

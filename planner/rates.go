@@ -1,24 +1,17 @@
 package planner
 
 import (
-	"encoding/binary"
-
-	"github.com/google/uuid"
-
 	"github.com/weirhq/weir/cascade"
-	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/store"
 	"github.com/weirhq/weir/task"
 )
 
 const (
-	// LeastTries is how many answers of a model have to be known, in tasks of the class, before plans go by pass rates.
+	// LeastTries is how many answers of a model have to be known, in tasks of the class, before plans go by pass rates, and
+	// how many on a call path before its own mean costs stand for those by the price book.
 	LeastTries = 50
 	// rateWeight is how many answers the class's pass rate counts as on each call path: a few lucky ones decide nothing.
 	rateWeight = 30
-	// exploreShare is one of how many tasks keeps the cascade as configured, so that the rates of what others skip stay
-	// known.
-	exploreShare = 50
 )
 
 // Rates are the pass rates of one snapshot. They never change.
@@ -32,24 +25,34 @@ type rateKey struct {
 	tenant, feature, callPath string
 	class                     task.Class
 	model                     string
-	first                     bool
+	first, voting             bool
 }
 
-type tries struct{ tried, accepted int64 }
+// class is the key of all tasks of the class.
+func (k rateKey) all() rateKey {
+	return rateKey{class: k.class, model: k.model, first: k.first, voting: k.voting}
+}
+
+type tries struct {
+	tried, accepted, priced int64
+	cost                    float64 // of those that are priced, together
+}
+
+func (t tries) plus(u tries) tries {
+	return tries{t.tried + u.tried, t.accepted + u.accepted, t.priced + u.priced, t.cost + u.cost}
+}
 
 // NewRates takes over a snapshot's rows.
 func NewRates(snapshot string, rows []store.PassRate) *Rates {
 	r := &Rates{snapshot: snapshot, paths: make(map[rateKey]tries, 2*len(rows))}
 	for _, row := range rows {
-		for _, key := range []rateKey{
-			{row.Tenant, row.Feature, row.CallPath, row.Class, row.Model, row.AskedFirst},
-			{class: row.Class, model: row.Model, first: row.AskedFirst},
-		} {
-			t := r.paths[key]
-			t.tried += row.Tried
-			t.accepted += row.Accepted
-			r.paths[key] = t
+		own := rateKey{row.Tenant, row.Feature, row.CallPath, row.Class, row.Model, row.AskedFirst, row.Voting}
+		t := tries{tried: row.Tried, accepted: row.Accepted, priced: row.Priced}
+		if row.Cost != nil {
+			t.cost = float64(*row.Cost) * float64(row.Priced)
 		}
+		r.paths[own] = r.paths[own].plus(t)
+		r.paths[own.all()] = r.paths[own.all()].plus(t)
 	}
 	return r
 }
@@ -60,13 +63,17 @@ func (p *Planner) UseRates(r *Rates) { p.rates.Store(r) }
 // pass is the expected pass rate of a model: the call path's own, pulled towards all of the class's. Where a model was
 // never asked first, what it does with others' failures stands for it, and the other way round. False: too little is known.
 func (r *Rates) pass(path rateKey) (float64, bool) {
-	all, known := r.either(rateKey{class: path.class, model: path.model, first: path.first})
+	all, known := r.either(path.all())
 	if !known || all.tried < LeastTries {
 		return 0, false
 	}
 	own, _ := r.either(path)
-	prior := float64(all.accepted+1) / float64(all.tried+2)
-	return (float64(own.accepted) + rateWeight*prior) / (float64(own.tried) + rateWeight), true
+	return pulled(own.accepted, own.tried, float64(all.accepted+1)/float64(all.tried+2)), true
+}
+
+// pulled is a share of a call path, pulled towards that of the class.
+func pulled(some, of int64, class float64) float64 {
+	return (float64(some) + rateWeight*class) / (float64(of) + rateWeight)
 }
 
 func (r *Rates) either(key rateKey) (tries, bool) {
@@ -78,71 +85,48 @@ func (r *Rates) either(key rateKey) (tries, bool) {
 	return t, ok
 }
 
-// shape makes of the models that can take a task the plan that is expected to cost least for its feature's bar.
-func (p *Planner) shape(
-	plan cascade.Plan, feature catalog.Feature, id uuid.UUID, t *task.Task, facts map[string]cascade.Model, prompt cascade.Prompt,
-) cascade.Plan {
-	rates := p.rates.Load()
-	if feature.MinSuccess == nil || rates == nil || len(plan.Stages) < 2 {
-		return plan
-	}
-	path := rateKey{tenant: t.Tenant, feature: feature.Name, callPath: t.CallPath, class: plan.Class}
-	order := make([]string, len(plan.Stages))
-	known := map[string][2]cascade.Rate{} // asked first, and later
-	for i, stage := range plan.Stages {
-		var of [2]cascade.Rate
-		for j, first := range []bool{true, false} {
-			path.model, path.first = stage.Model, first
-			pass, ok := rates.pass(path)
-			if !ok {
-				return plan
-			}
-			of[j] = cascade.Rate{Pass: pass, Cost: costOf(facts[stage.Model], prompt)}
-		}
-		order[i], known[stage.Model] = stage.Model, of
-	}
-	rate := func(model string, first bool) cascade.Rate {
-		if first {
-			return known[model][0]
-		}
-		return known[model][1]
-	}
-	kept, _ := cascade.Cheapest(order, *feature.MinSuccess, rate)
-	if len(kept) == len(order) {
-		plan.Policy = "expected cost, " + rates.snapshot
-		return plan
-	}
-	if explores(id) {
-		plan.Policy = "exploring, " + rates.snapshot
-		return plan
-	}
-	return plan.Without("expected cost, "+rates.snapshot, skipped(order, kept, rate))
+// both counts a model whichever place it was asked in.
+func (r *Rates) both(key rateKey) tries {
+	other := key
+	other.first = !key.first
+	return r.paths[key].plus(r.paths[other])
 }
 
-// skipped says of each model that is not kept why.
-func skipped(order, kept []string, rate func(string, bool) cascade.Rate) map[string]string {
-	reasons := map[string]string{}
-	k := 0
-	for i, model := range order {
-		if k < len(kept) && kept[k] == model {
-			k++
-			continue
+// costs are the mean costs that calls have had on the call path: what caches took off and how long answers really are is in
+// them. False where one of the models has too few.
+func (r *Rates) costs(path rateKey, models []string) (map[string]float64, bool) {
+	means := make(map[string]float64, len(models))
+	for _, model := range models {
+		path.model = model
+		path.voting = false
+		t := r.both(path)
+		path.voting = true
+		if t = t.plus(r.both(path)); t.priced < LeastTries {
+			return nil, false
 		}
-		reasons[model] = cascade.SkipReason(rate(model, i == 0))
+		means[model] = t.cost / float64(t.priced)
 	}
-	return reasons
+	return means, true
 }
 
-func costOf(m cascade.Model, prompt cascade.Prompt) float64 {
-	cost, err := m.Cost(prompt)
-	if err != nil {
-		return 0 // it is in the plan, so that it has one
+// vote is what a vote of the models before the last comes to on the call path, by the tasks that had one: each model is
+// asked in the share of tasks in which it was. False: too little is known.
+func (r *Rates) vote(path rateKey, models []string, cost map[string]float64) (cascade.Expectation, bool) {
+	path.voting, path.first = true, true
+	path.model = models[0]
+	own, all := r.paths[path], r.paths[path.all()]
+	if all.tried < LeastTries {
+		return cascade.Expectation{}, false
 	}
-	return float64(cost)
-}
-
-// explores is decided by the task's id alone, so that a task is planned alike however often: the random bits of a UUIDv7
-// are the seed.
-func explores(id uuid.UUID) bool {
-	return binary.BigEndian.Uint32(id[12:])%exploreShare == 0
+	var e cascade.Expectation
+	var ownAccepted, allAccepted int64
+	for _, model := range models {
+		path.model = model
+		o, a := r.both(path), r.both(path.all())
+		ownAccepted += o.accepted
+		allAccepted += a.accepted
+		e.Cost += cost[model] * min(1, pulled(o.tried, own.tried, float64(a.tried)/float64(all.tried)))
+	}
+	e.Pass = min(1, pulled(ownAccepted, own.tried, float64(allAccepted+1)/float64(all.tried+2)))
+	return e, true
 }

@@ -1,7 +1,10 @@
 package planner_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,4 +115,98 @@ func TestPlan_Explores(t *testing.T) {
 		require.Equal(t, "exploring, s1", got.Plan.Policy)
 	}
 	require.InDelta(t, 100, explored, 40)
+}
+
+// A vote is compared with doing without it, by what both have come to.
+func TestPlan_Vote(t *testing.T) {
+	t.Parallel()
+	yaml := strings.NewReplacer(
+		"max_output_tokens: 200", "max_output_tokens: 200, min_success: 0.9, agree: 2",
+		"  sol:", "  low: {provider: openai, id: gpt-6-luna, tier: mini}\n  sol:", "L1: [luna, sol]", "L1: [luna, low, sol]",
+	).Replace(yaml)
+	plain := func(share int64) []store.PassRate {
+		return []store.PassRate{
+			passed("luna", 500, share, true), passed("luna", 500, share, false), passed("low", 500, share, true),
+			passed("low", 500, share, false), passed("sol", 500, 95, true),
+		}
+	}
+	// of 500 tasks, so many were settled by the vote and right, and the others went to the last
+	vote := func(settled, right int64) []store.PassRate {
+		rows := []store.PassRate{passed("luna", 500, 0, true), passed("low", 500, right, false), passed("sol", 500-5*settled, 96, false)}
+		for i := range rows {
+			rows[i].Voting = true
+		}
+		return rows
+	}
+	for _, c := range []struct {
+		name   string
+		rates  []store.PassRate
+		agree  int
+		plan   string
+		policy string
+	}{
+		{"NothingIsKnown", nil, 2, "luna low sol", "agreement of 2"},
+		{"OnlyTheVoteIsKnown", vote(90, 88), 2, "luna low sol", "agreement of 2"},
+		{"OnlyTheRestIsKnown", plain(95), 2, "luna low sol", "agreement of 2"},
+		{"ThereIsNoNeedForAVote", slices.Concat(plain(97), vote(90, 88)), 0, "luna low sol", "expected cost, s1"},
+		{"CheapAnswersAreOftenWrong", slices.Concat(plain(30), vote(90, 88)), 2, "luna low sol", "agreement of 2, expected cost, s1"},
+		{"NobodyAgrees", slices.Concat(plain(0), vote(0, 0)), 0, "sol", "expected cost, s1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := plannerBy(t, yaml, decide(sure))
+			p.UseRates(planner.NewRates("s1", c.rates))
+			asked := task.Task{Tenant: "acme", Feature: "triage", CallPath: "inbox", Input: "Hello."}
+			policies, plans := map[string]int{}, map[string]int{}
+			for i := range 500 {
+				got, err := p.Plan(t.Context(), uuid.NewSHA1(uuid.Nil, fmt.Append(nil, i)), &asked, 0)
+				require.NoError(t, err)
+				policies[got.Plan.Policy]++
+				if got.Plan.Policy == c.policy {
+					require.Equal(t, c.agree, got.Plan.Agree)
+					plans[modelsOf(t, got)]++
+				}
+			}
+			require.Equal(t, []string{c.plan}, slices.Collect(maps.Keys(plans)))
+			require.Greater(t, policies[c.policy], 450)
+			require.Positive(t, policies["exploring, s1"], "some do without the vote")
+			require.Positive(t, policies["agreement of 2, exploring, s1"], "some keep it")
+		})
+	}
+}
+
+// modelsOf are the models of a plan's stages.
+func modelsOf(t *testing.T, p planner.Planned) string {
+	t.Helper()
+	var stages []struct {
+		Model string `json:"model"`
+	}
+	require.NoError(t, json.Unmarshal(p.Plan.Stages, &stages))
+	var models []string
+	for _, stage := range stages {
+		models = append(models, stage.Model)
+	}
+	return strings.Join(models, " ")
+}
+
+// Where a call path's calls are known, what they have cost decides, and not what they could.
+func TestPlan_ByCostsOfTheCallPath(t *testing.T) {
+	t.Parallel()
+	p := plannerBy(t, barYAML, decide(sure))
+	cost := func(row store.PassRate, usd task.Pico) store.PassRate {
+		row.Cost, row.Priced = &usd, row.Tried
+		return row
+	}
+	rows := []store.PassRate{passed("luna", 500, 40, true), passed("sol", 500, 95, true)}
+	plan := func() string {
+		p.UseRates(planner.NewRates("s1", rows))
+		got, err := p.Plan(t.Context(), uuid.NewSHA1(uuid.Nil, []byte("a")), &task.Task{Tenant: "acme", Feature: "triage", CallPath: "inbox", Input: "Hello."}, 0)
+		require.NoError(t, err)
+		return modelsOf(t, got)
+	}
+	require.Equal(t, "luna sol", plan())
+	rows[0], rows[1] = cost(rows[0], 90), cost(rows[1], 100) // its cache makes the dear one cheap here
+	require.Equal(t, "sol", plan())
+	rows[0].Priced = planner.LeastTries - 1
+	require.Equal(t, "luna sol", plan(), "too few calls are known")
 }

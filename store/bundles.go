@@ -27,6 +27,8 @@ type Member struct {
 	Sideways      int
 	Model         string
 	Stages        json.RawMessage // of the plan
+	Agree         int             // of the plan: how many stages before the last must give the same answer; 0 is none
+	Votes         json.RawMessage // the answers that were put to the vote so far, an array of Vote; nil where there is none
 	Calls         int
 	Attempts      int
 	ModelAttempts int
@@ -52,6 +54,11 @@ func StartBundle(ctx context.Context, db DB, now time.Time, bundle, owner uuid.U
 		    WHERE id = @bundle
 		    RETURNING provider, model, feature, probe)
 		SELECT t.id, t.tenant, t.feature, t.key, t.run, t.class, t.batch, t.lane, t.stage, t.sideways, t.model, pl.stages,
+		       coalesce(pl.agree, 0),
+		       CASE WHEN pl.agree IS NOT NULL THEN
+		           (SELECT json_agg(json_build_object('stage', a.stage, 'model', a.model, 'value', a.vote) ORDER BY a.n)
+		            FROM weir.attempts a WHERE a.task_id = t.id AND a.vote IS NOT NULL)
+		       END,
 		       t.calls, t.attempts, t.model_attempts, t.cost_high_pusd, t.max_cost_pusd, t.prompt_tokens,
 		       t.max_output_tokens, t.hint, t.deadline, t.accepted_at, p.body, s.probe,
 		       EXISTS (SELECT FROM weir.gates g

@@ -51,7 +51,9 @@ type StoredPlan struct {
 	Included json.RawMessage
 	Excluded json.RawMessage
 	// Policy is how the plan came about where it is not the cascade as configured.
-	Policy     string
+	Policy string
+	// Agree is how many of the stages before the last must give the same answer; 0 is none.
+	Agree      int
 	ConfigHash string
 }
 
@@ -61,12 +63,12 @@ func InsertPlans(ctx context.Context, db DB, now time.Time, plans []StoredPlan) 
 	sorted := slices.SortedFunc(slices.Values(plans), func(a, b StoredPlan) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	for _, p := range sorted {
 		_, err := db.Exec(ctx, `
-			INSERT INTO weir.plans (id, class, stages, included, excluded, policy, config_hash, created_at)
-			VALUES (@id, @class, @stages, @included, @excluded, @policy, @config_hash, @now)
+			INSERT INTO weir.plans (id, class, stages, included, excluded, policy, agree, config_hash, created_at)
+			VALUES (@id, @class, @stages, @included, @excluded, @policy, nullif(@agree::smallint, 0), @config_hash, @now)
 			ON CONFLICT (id) DO NOTHING`,
 			pgx.NamedArgs{
 				"id": p.ID, "class": string(p.Class), "stages": p.Stages, "included": p.Included, "excluded": p.Excluded,
-				"policy": nullText(p.Policy), "config_hash": p.ConfigHash, "now": now,
+				"policy": nullText(p.Policy), "agree": p.Agree, "config_hash": p.ConfigHash, "now": now,
 			})
 		if err != nil {
 			return fmt.Errorf("insert plan: %w", err)

@@ -25,10 +25,13 @@ type PassRate struct {
 	Model      string        `json:"model"`
 	Tier       *catalog.Tier `json:"tier"`        // nil: the model was never configured
 	AskedFirst bool          `json:"asked_first"` // no other model had failed the task
-	Tried      int64         `json:"tried"`       // answers that were accepted or rejected
-	Accepted   int64         `json:"accepted"`
-	Cost       *task.Pico    `json:"mean_cost_usd"` // of those whose cost is known; nil where none is
-	Priced     int64         `json:"priced"`        // how many those are
+	// Voting says that the plan had a vote: there the rows of a call path's models are counted together, an answer that was
+	// not shared is no accepted one, and only tasks that have come to an end are in them.
+	Voting   bool       `json:"voting"`
+	Tried    int64      `json:"tried"` // answers that were accepted or rejected
+	Accepted int64      `json:"accepted"`
+	Cost     *task.Pico `json:"mean_cost_usd"` // of those whose cost is known; nil where none is
+	Priced   int64      `json:"priced"`        // how many those are
 }
 
 // Snapshot is a moment's pass rates.
@@ -54,26 +57,29 @@ func TakeSnapshot(ctx context.Context, tx DB, now, since, notAfter time.Time) (t
 	args := pgx.NamedArgs{"id": id, "since": since, "now": now, "kept": snapshotsKept}
 	for _, statement := range []string{
 		`INSERT INTO weir.rate_snapshots (id, since, taken_at) VALUES (@id, @since, @now)`,
-		// An error says nothing of the model's answers, nor does an answer with which no other agreed. Where the feature's
-		// success is an outcome, an accepted answer counts by it, and not before it is known.
-		`INSERT INTO weir.pass_rates (snapshot_id, tenant, feature, call_path, class, model, asked_first, tried, accepted,
-		                              cost_pusd, priced)
+		// An error says nothing of the model's answers. Where the feature's success is an outcome, an accepted answer counts by
+		// it, and not before it is known; of a vote, which is judged as a whole, no answer does before.
+		`INSERT INTO weir.pass_rates (snapshot_id, tenant, feature, call_path, class, model, asked_first, voting, tried,
+		                              accepted, cost_pusd, priced)
 		 SELECT @id, t.tenant, t.feature, coalesce(t.call_path, ''), t.class, a.model,
 		        NOT EXISTS (SELECT FROM weir.attempts b
 		                    WHERE b.task_id = a.task_id AND b.n < a.n AND b.verdict = 'rejected') AS asked_first,
+		        p.agree IS NOT NULL,
 		        count(*), count(*) FILTER (WHERE a.verdict = 'accepted' AND o.success IS NOT FALSE),
 		        coalesce(sum(a.cost_pusd), 0), count(a.cost_pusd)
 		 FROM weir.attempts a
 		 JOIN weir.tasks t ON t.id = a.task_id
+		 JOIN weir.plans p ON p.id = t.plan_id
 		 LEFT JOIN weir.features f ON f.name = t.feature
 		 LEFT JOIN LATERAL ( -- index outcomes_task
 		     SELECT o.success FROM weir.outcomes o
-		     WHERE o.task_id = a.task_id AND f.success = 'outcome' AND a.verdict = 'accepted'
+		     WHERE o.task_id = a.task_id AND f.success = 'outcome' AND t.state = 'succeeded'
 		     ORDER BY o.at DESC, o.id DESC LIMIT 1) o ON true
 		 WHERE a.task_id >= weir.uuid7_at(@since) AND a.verdict IN ('accepted', 'rejected') AND t.class IS NOT NULL
-		   AND (a.validator IS NULL OR a.validator NOT LIKE 'agreement@%')
-		   AND (a.verdict = 'rejected' OR f.success IS DISTINCT FROM 'outcome' OR o.success IS NOT NULL)
-		 GROUP BY 2, 3, 4, 5, 6, 7`,
+		   AND (p.agree IS NULL OR t.state IN ('succeeded', 'failed'))
+		   AND (f.success IS DISTINCT FROM 'outcome' OR o.success IS NOT NULL
+		        OR CASE WHEN p.agree IS NULL THEN a.verdict = 'rejected' ELSE t.state = 'failed' END)
+		 GROUP BY 2, 3, 4, 5, 6, 7, 8`,
 		`DELETE FROM weir.rate_snapshots
 		 WHERE id NOT IN (SELECT id FROM weir.rate_snapshots ORDER BY taken_at DESC, id DESC LIMIT @kept)`,
 	} {
@@ -101,12 +107,12 @@ func LastSnapshot(ctx context.Context, db DB) (*Snapshot, error) {
 // PassRates reads a snapshot, the most tried rows first.
 func PassRates(ctx context.Context, db DB, snapshot uuid.UUID, limit int) ([]PassRate, error) {
 	rows, err := db.Query(ctx, `
-		SELECT p.tenant, p.feature, p.call_path, p.class, p.model, m.tier, p.asked_first, p.tried, p.accepted,
+		SELECT p.tenant, p.feature, p.call_path, p.class, p.model, m.tier, p.asked_first, p.voting, p.tried, p.accepted,
 		       round(p.cost_pusd::numeric / nullif(p.priced, 0))::bigint AS cost, p.priced
 		FROM weir.pass_rates p
 		LEFT JOIN weir.models m ON m.name = p.model
 		WHERE p.snapshot_id = @snapshot
-		ORDER BY p.tried DESC, p.tenant, p.feature, p.call_path, p.class, p.model, p.asked_first
+		ORDER BY p.tried DESC, p.tenant, p.feature, p.call_path, p.class, p.model, p.asked_first, p.voting
 		LIMIT @limit`, pgx.NamedArgs{"snapshot": snapshot, "limit": limit})
 	if err != nil {
 		return nil, fmt.Errorf("read pass rates: %w", err)

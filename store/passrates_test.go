@@ -11,6 +11,39 @@ import (
 	"github.com/weirhq/weir/task"
 )
 
+// Tasks that were put to a vote are counted apart, with every answer, and not before they have ended.
+func TestTakeSnapshot_Votes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	ended := b.called(2, func(n *store.NewTask) { n.CallPath = "inbox" })
+	for i := range ended {
+		b.settle(ended[i].rejected(func(s *store.Settlement) { s.Validator, s.Vote = "agreement@1", &s.AttemptID }))
+		b.settle(b.again(ended[i].task).accepted())
+	}
+	open := b.called(1, func(n *store.NewTask) { n.CallPath = "inbox" })
+	b.settle(open[0].rejected())
+	_, err := b.pool.Exec(ctx, `UPDATE weir.plans SET agree = 2`)
+	require.NoError(t, err)
+
+	now := time.Now()
+	taken, err := store.TakeSnapshot(ctx, b.pool, now, now.Add(-time.Hour), now.Add(-24*time.Hour))
+	require.NoError(t, err)
+	require.True(t, taken)
+	last, err := store.LastSnapshot(ctx, b.pool)
+	require.NoError(t, err)
+	rates, err := store.PassRates(ctx, b.pool, last.ID, 10)
+	require.NoError(t, err)
+	require.Len(t, rates, 2)
+	accepted := map[bool]int64{}
+	for _, rate := range rates {
+		require.True(t, rate.Voting)
+		require.EqualValues(t, 2, rate.Tried, "the open task's answer is not in it")
+		accepted[rate.AskedFirst] = rate.Accepted
+	}
+	require.Equal(t, map[bool]int64{true: 0, false: 2}, accepted)
+}
+
 func TestTakeSnapshot(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

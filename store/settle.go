@@ -18,12 +18,14 @@ type Settlement struct {
 	BundleID  uuid.UUID
 	AttemptID uuid.UUID
 	// State is closed, not_sent, or lost when the attempt is given up.
-	State         string
-	Counted       bool
-	Verdict       string
-	Validator     string // with its version: enum@1
-	Reason        string
-	Failure       task.FailureClass
+	State     string
+	Counted   bool
+	Verdict   string
+	Validator string // with its version: enum@1
+	Reason    string
+	Failure   task.FailureClass
+	// Vote is the canonical form of a valid answer that was put to the vote, as a hash; nil where there was none.
+	Vote          *uuid.UUID `json:"vote,omitempty"`
 	HTTPStatus    int
 	StopReason    string
 	ModelAnswered string
@@ -190,6 +192,7 @@ func closeAttempts(ctx context.Context, tx DB, settlements []Settlement) (map[uu
 		    validator = s.validator,
 		    reason = s.reason,
 		    failure = s.failure,
+		    vote = s.vote,
 		    http_status = s.http_status,
 		    stop_reason = s.stop_reason,
 		    model_answered = s.model_answered,
@@ -224,11 +227,11 @@ func closeAttempts(ctx context.Context, tx DB, settlements []Settlement) (map[uu
 		            @input_image::bigint[], @output::bigint[], @reasoning::bigint[], @output_audio::bigint[],
 		            @searches::bigint[], @characters::bigint[], @raw_usage::json[], @service_tiers::text[],
 		            @speeds::text[], @geos::text[], @costs::bigint[], @reported_costs::bigint[], @price_rows::text[], @price_books::text[],
-		            @latencies::integer[], @request_ids::text[], @finished::timestamptz[])
+		            @latencies::integer[], @request_ids::text[], @finished::timestamptz[], @votes::uuid[])
 		     AS s (task_id, bundle_id, id, state, counted, verdict, validator, reason, failure, http_status, stop_reason,
 		           model_answered, input, cache_read, write_5m, write_30m, write_1h, write_12h, input_audio, input_image,
 		           output, reasoning, output_audio, searches, characters, raw_usage, service_tier, speed, geo, cost,
-		           reported_cost, price_row, price_book, latency_ms, request_id, finished_at)
+		           reported_cost, price_row, price_book, latency_ms, request_id, finished_at, vote)
 		WHERE a.task_id = s.task_id AND a.bundle_id = s.bundle_id AND a.id = s.id
 		  AND (a.state = 'in_flight' OR (a.state = 'lost' AND s.state <> 'lost'))
 		RETURNING a.id, a.late, a.bound_pusd`, c)

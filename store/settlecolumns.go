@@ -34,6 +34,7 @@ func attemptColumns(settlements []Settlement) pgx.NamedArgs {
 		"latencies": latencies, "raw_usage": raw, "costs": costs, "finished": finished,
 	}
 	args["reported_costs"] = column(n, func(i int) *int64 { return picoArg(settlements[i].ReportedCost) })
+	args["votes"] = column(n, func(i int) *[16]byte { return (*[16]byte)(settlements[i].Vote) })
 	addTextColumns(args, settlements)
 	addUsageColumns(args, settlements)
 	return args

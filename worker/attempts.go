@@ -59,6 +59,7 @@ type attempt struct {
 	feature catalog.Feature
 	model   catalog.Model
 	stages  []cascade.Stage
+	vote    cascade.Vote // where it stands after the attempt
 	files   []providers.Attachment
 	request providers.Request
 	pass    *pass

@@ -61,6 +61,11 @@ features:
     max_attempts: 4
     repair_hint: true
     validators: [{type: enum, values: ["yes", "no"]}]
+  agreed:
+    cascade: [luna, low, sol, astra]
+    agree: 2
+    repair_hint: true
+    validators: [{type: enum, values: ["yes", "no", "Yes."]}]
   expert:
     class: L3
     max_output_tokens: 100

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/planner"
 	"github.com/weirhq/weir/pricing"
@@ -34,6 +36,7 @@ type ended struct {
 	own        bool // weir's own failure: it says nothing of the provider
 	took       time.Duration
 	limits     providers.RateLimits // as the provider told them
+	vote       *uuid.UUID           // of a valid answer that was put to the vote
 }
 
 func notSent(err error) *ended {
@@ -42,9 +45,18 @@ func notSent(err error) *ended {
 
 // judge turns an answer or an error into an end: what failed, or what the validators say.
 func (a *attempts) judge(ctx context.Context, at *attempt, reply providers.Reply, err error) *ended {
+	var e *ended
 	if err != nil {
-		return failed(reply, err)
+		e = failed(reply, err)
+	} else {
+		e = a.validate(ctx, at, reply)
 	}
+	at.poll(e)
+	return e
+}
+
+// validate says what the feature's validators do.
+func (a *attempts) validate(ctx context.Context, at *attempt, reply providers.Reply) *ended {
 	e := &ended{reply: reply, answered: true, requestID: reply.RequestID, counted: true, limits: reply.RateLimits}
 	verdict, err := a.validators[at.member.Feature].Validate(&validators.Answer{
 		Output: reply.Output, ToolCalls: reply.ToolCalls, Task: at.task,
@@ -98,7 +110,7 @@ func (a *attempts) closed(at *attempt, e *ended, finished time.Time) store.Settl
 	s := store.Settlement{
 		TaskID: at.member.TaskID, BundleID: at.bundle, AttemptID: at.id, State: store.AttemptClosed,
 		Verdict: store.VerdictErrored, Validator: e.validator, Reason: e.reason, Failure: e.failure,
-		HTTPStatus: e.status, StopReason: string(e.reply.Stop), ModelAnswered: e.reply.Model, Usage: e.reply.Usage,
+		Vote: e.vote, HTTPStatus: e.status, StopReason: string(e.reply.Stop), ModelAnswered: e.reply.Model, Usage: e.reply.Usage,
 		RawUsage: e.reply.RawUsage, ServiceTier: e.reply.ServiceTier, Speed: e.reply.Speed, Geo: e.reply.Geo,
 		PriceBook: a.bookHash, Latency: finished.Sub(at.started), RequestID: e.requestID, FinishedAt: finished,
 	}
@@ -171,7 +183,7 @@ func (a *attempts) priced(at *attempt, reply providers.Reply) (pricing.Cost, err
 func (a *attempts) state(at *attempt, e *ended, cost *task.Pico, now time.Time) cascade.State {
 	m := at.member
 	s := cascade.State{
-		Stage: m.Stage, Stages: len(at.stages), Sideways: m.Sideways, Fallbacks: len(at.stages[m.Stage].Sideways),
+		Stage: m.Stage, Stages: len(at.stages), Skip: at.vote.Skip(), Sideways: m.Sideways, Fallbacks: len(at.stages[m.Stage].Sideways),
 		Calls: m.Calls, Attempts: m.Attempts, ModelAttempts: m.ModelAttempts, MaxAttempts: at.feature.MaxAttempts,
 		CostHigh: m.CostHigh, Refusal: at.feature.Refusal, Away: at.feature.WhenAway, Probe: m.Probe,
 		Shut:         !e.own && a.gates.isShut(m.Model, ""),
@@ -207,7 +219,7 @@ func (a *attempts) next(at *attempt, d cascade.Decision, e *ended, now time.Time
 	if !d.NotBefore.IsZero() {
 		next.Wait = d.NotBefore.Sub(now)
 	}
-	if d.Action == cascade.Escalate && at.feature.RepairHint && e.failure == task.FailInvalid {
+	if d.Action == cascade.Escalate && at.feature.RepairHint && e.failure == task.FailInvalid && e.validator != agreement {
 		next.Hint = e.reason
 	}
 	return next
