@@ -237,6 +237,9 @@ type Feature struct {
 	// They are asked one after another; where they cannot agree any more, the last one decides. 0 accepts a valid answer of
 	// any of them.
 	Agree int
+	// ShadowShare is the share of accepted answers of models before the last that is held against the next model's, asked in
+	// shadow, 0 to 1. Default 0.
+	ShadowShare float64
 	// Refusal is what follows a refusal. Default escalate.
 	Refusal Policy
 	// WhenAway is what follows while a model is away. Default sideways.

@@ -33,6 +33,9 @@ func readFeature(name string, o *object) Feature {
 	}
 	f.MinSuccess = o.upTo("min_success", 1)
 	f.Agree = o.count("agree", 0, minAgree, maxAgree)
+	if share := o.upTo("shadow_share", 1); share != nil {
+		f.ShadowShare = *share
+	}
 	f.Translate = readTranslate(o)
 	readBounds(&f, o)
 	return f

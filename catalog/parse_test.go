@@ -271,7 +271,7 @@ func TestParse_EveryKey(t *testing.T) {
 				{Type: "not_empty", Params: json.RawMessage(`{}`)},
 			},
 			MaxOutputTokens: 77, MaxAttempts: 3, MaxCost: &cost, Success: catalog.SuccessOutcome, FailureCost: 3 * task.USD,
-			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, MinSuccess: new(0.95), Agree: 2, Cache: catalog.Cache12h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
+			Retention: 7 * 24 * time.Hour, RepairHint: true, Refusal: catalog.RefusalSideways, WhenAway: catalog.AwayEscalate, MinSuccess: new(0.95), Agree: 2, ShadowShare: 0.25, Cache: catalog.Cache12h, Weight: 5, CallTimeout: 90 * time.Minute / 3,
 			Translate: &catalog.Translate{Source: "de", Target: "en-GB", Formality: "prefer_more", Glossary: "def3a26b"},
 		},
 	}, c.Features)
@@ -294,7 +294,7 @@ func TestParse_EveryKey(t *testing.T) {
 	}, c.Attachments)
 	require.Len(t, c.PriceBook, 1)
 	own := c.PriceBook["own"]
-	require.Equal(t, 90, own.Node.Line, "the price book names lines")
+	require.Equal(t, 91, own.Node.Line, "the price book names lines")
 	require.JSONEq(t, `{"usage": {"input_includes_cached": true, "output_includes_reasoning": true}, "models": [{
 		"id": "a-1", "match": ["a-1-[0-9]{4}"], "retires": {"on": "2027-06-30", "source": "a letter", "checked": "2026-11-26"},
 		"limits": {"window": 64000, "max_input": 32000, "max_output": 4000, "min_cacheable": 1024, "max_request_bytes": 1000000},

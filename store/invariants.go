@@ -29,6 +29,18 @@ func BookInvariants() []Invariant {
 		{"EmbeddingCost", "a metered call for embeddings costs its tokens at the input rate of its row", `
 		SELECT c.id::text FROM weir.embedding_calls c JOIN weir.prices p ON p.key = c.price_row
 		WHERE c.cost_pusd IS DISTINCT FROM c.tokens * p.input_pusd`},
+		{"ShadowCost", "a shadow call costs what its row of the price book makes of its tokens", `
+		SELECT c.id::text
+		FROM weir.shadow_calls c
+		JOIN weir.prices p ON p.key = c.price_row
+		CROSS JOIN LATERAL jsonb_populate_record(NULL::weir.attempts, to_jsonb(c)) a
+		CROSS JOIN LATERAL weir.price_factor(a, p) f
+		CROSS JOIN LATERAL (
+		    SELECT CASE WHEN bool_and(l.rate_pusd IS NOT NULL)
+		                THEN weir.half_even(coalesce(sum(l.count::numeric * l.rate_pusd) FILTER (WHERE l.kind <> 'web_search'), 0) * f.num, f.den)
+		                     + coalesce(sum(l.count::numeric * l.rate_pusd) FILTER (WHERE l.kind = 'web_search'), 0) END AS cost
+		    FROM weir.usage_lines(a, p) l) w
+		WHERE c.cost_pusd IS DISTINCT FROM w.cost`},
 	}
 }
 
@@ -129,6 +141,10 @@ func stateInvariants() []Invariant {
 			WHERE t.id IS NULL
 			   OR (t.state IN ` + endStates + `) <> (r.task_id IS NOT NULL)
 			   OR r.status <> t.state`},
+		{"ShadowTask", "a shadow call is of a task that has succeeded, by the attempt whose answer was accepted", `
+			SELECT c.id::text
+			FROM weir.shadow_calls c LEFT JOIN weir.results r ON r.task_id = c.task_id
+			WHERE r.status IS DISTINCT FROM 'succeeded' OR r.attempt_id IS DISTINCT FROM c.attempt_id`},
 		{"ResultIdentity", "a result's identity is its own", `
 			SELECT id::text FROM weir.results GROUP BY id HAVING count(*) > 1`},
 		{"ResultAnswer", "a success has one accepted attempt and its output behind it; no other end has", `
@@ -171,7 +187,9 @@ func moneyInvariants() []Invariant {
 			SELECT id::text FROM weir.attempts
 			WHERE state = 'not_sent' AND (cost_pusd IS DISTINCT FROM 0 OR input_tokens IS NOT NULL)`},
 		{"CostBound", "a cost is within the bound that was known before the call", `
-			SELECT id::text FROM weir.attempts WHERE cost_pusd > bound_pusd`},
+			SELECT id::text FROM weir.attempts WHERE cost_pusd > bound_pusd
+			UNION ALL
+			SELECT id::text FROM weir.shadow_calls WHERE cost_pusd > bound_pusd`},
 		{"MoneyType", "money is whole pico-USD, never a fraction", `
 			SELECT c.table_name || '.' || c.column_name
 			FROM information_schema.columns c

@@ -44,7 +44,7 @@ func TestReader_SeesTheViewsAndNothingElse(t *testing.T) {
 	for _, relation := range relations {
 		kinds[relation["kind"]]++
 	}
-	require.Equal(t, 21, kinds["v"])
+	require.Equal(t, 22, kinds["v"])
 	require.Greater(t, kinds["r"]+kinds["p"], 15)
 	for _, relation := range relations {
 		t.Run(relation["name"], func(t *testing.T) {

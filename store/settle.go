@@ -45,7 +45,9 @@ type Settlement struct {
 	FinishedAt   time.Time
 	Output       []byte          // nil when there was no answer
 	ToolCalls    json.RawMessage `json:"tool_calls,omitempty"`
-	Next         Next
+	// Shadow asks for a shadow call, where the settlement ends its task with success; nil is none.
+	Shadow *Shadow `json:"shadow,omitempty"`
+	Next   Next
 }
 
 // Next is what follows for the task. It applies only while the task is still released in the settlement's bundle; the
@@ -185,14 +187,36 @@ func closeAttempts(ctx context.Context, tx DB, settlements []Settlement) (map[uu
 	// counts was decided then, and the task's totals have it.
 	rows, err := tx.Query(ctx, `
 		UPDATE weir.attempts a
-		SET state = s.state,
-		    late = a.state = 'lost',
+		SET late = a.state = 'lost',
 		    counted = CASE WHEN a.state = 'lost' THEN a.counted ELSE s.counted END,
+		    vote = s.vote,
+		    `+endColumns+`
+		WHERE a.task_id = s.task_id AND a.bundle_id = s.bundle_id AND a.id = s.id
+		  AND (a.state = 'in_flight' OR (a.state = 'lost' AND s.state <> 'lost'))
+		RETURNING a.id, a.late, a.bound_pusd`, c)
+	if err != nil {
+		return nil, fmt.Errorf("close attempts: %w", err)
+	}
+	closed := make(map[uuid.UUID]closing, len(settlements))
+	var id uuid.UUID
+	var got closing
+	_, err = pgx.ForEachRow(rows, []any{&id, &got.late, &got.bound}, func() error {
+		closed[id] = got
+		got.bound = nil
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("close attempts: %w", err)
+	}
+	return closed, nil
+}
+
+// endColumns are the columns in which a call's end is written, with the rows of attemptColumns.
+const endColumns = `state = s.state,
 		    verdict = s.verdict,
 		    validator = s.validator,
 		    reason = s.reason,
 		    failure = s.failure,
-		    vote = s.vote,
 		    http_status = s.http_status,
 		    stop_reason = s.stop_reason,
 		    model_answered = s.model_answered,
@@ -231,26 +255,7 @@ func closeAttempts(ctx context.Context, tx DB, settlements []Settlement) (map[uu
 		     AS s (task_id, bundle_id, id, state, counted, verdict, validator, reason, failure, http_status, stop_reason,
 		           model_answered, input, cache_read, write_5m, write_30m, write_1h, write_12h, input_audio, input_image,
 		           output, reasoning, output_audio, searches, characters, raw_usage, service_tier, speed, geo, cost,
-		           reported_cost, price_row, price_book, latency_ms, request_id, finished_at, vote)
-		WHERE a.task_id = s.task_id AND a.bundle_id = s.bundle_id AND a.id = s.id
-		  AND (a.state = 'in_flight' OR (a.state = 'lost' AND s.state <> 'lost'))
-		RETURNING a.id, a.late, a.bound_pusd`, c)
-	if err != nil {
-		return nil, fmt.Errorf("close attempts: %w", err)
-	}
-	closed := make(map[uuid.UUID]closing, len(settlements))
-	var id uuid.UUID
-	var got closing
-	_, err = pgx.ForEachRow(rows, []any{&id, &got.late, &got.bound}, func() error {
-		closed[id] = got
-		got.bound = nil
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("close attempts: %w", err)
-	}
-	return closed, nil
-}
+		           reported_cost, price_row, price_book, latency_ms, request_id, finished_at, vote)`
 
 // move is a task's change by one closed attempt.
 type move struct {
@@ -311,6 +316,7 @@ func moveTasks(ctx context.Context, tx DB, moves []move, settled map[uuid.UUID]S
 	})
 	queueResults(batch, moves)
 	queueOutputs(batch, moves)
+	queueShadows(batch, moves)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("settle tasks: %w", err)
 	}

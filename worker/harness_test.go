@@ -66,6 +66,10 @@ features:
     agree: 2
     repair_hint: true
     validators: [{type: enum, values: ["yes", "no", "Yes."]}]
+  checked:
+    cascade: [luna, sol, astra]
+    shadow_share: 1
+    validators: [{type: enum, values: ["yes", "no"]}]
   expert:
     class: L3
     max_output_tokens: 100

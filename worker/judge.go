@@ -107,6 +107,18 @@ func failed(reply providers.Reply, err error) *ended {
 
 // closed is the settlement of an attempt: what it was, what it cost, and what follows.
 func (a *attempts) closed(at *attempt, e *ended, finished time.Time) store.Settlement {
+	s := a.ended(at, e, finished)
+	d := cascade.Decide(a.state(at, e, s.Cost, finished), cascade.Event{
+		Accepted: e.accepted, Failure: e.failure, RetryAfter: e.retryAfter, Reason: e.reason,
+	})
+	s.Counted = d.Counted
+	s.Next = a.next(at, d, e, finished)
+	s.Shadow = at.shadow(e, d)
+	return s
+}
+
+// ended is what a call was and what it cost.
+func (a *attempts) ended(at *attempt, e *ended, finished time.Time) store.Settlement {
 	s := store.Settlement{
 		TaskID: at.member.TaskID, BundleID: at.bundle, AttemptID: at.id, State: store.AttemptClosed,
 		Verdict: store.VerdictErrored, Validator: e.validator, Reason: e.reason, Failure: e.failure,
@@ -131,11 +143,6 @@ func (a *attempts) closed(at *attempt, e *ended, finished time.Time) store.Settl
 	}
 	s.Cost, s.PriceRow = a.cost(at, e)
 	s.ReportedCost = e.reply.ReportedCost // beside the cost, never for it
-	d := cascade.Decide(a.state(at, e, s.Cost, finished), cascade.Event{
-		Accepted: e.accepted, Failure: e.failure, RetryAfter: e.retryAfter, Reason: e.reason,
-	})
-	s.Counted = d.Counted
-	s.Next = a.next(at, d, e, finished)
 	return s
 }
 

@@ -148,6 +148,9 @@ func (m *maintainer) rotate(ctx context.Context) error {
 	if _, err := store.JoinOutcomes(ctx, m.pool, time.Time{}, joinLimit); err != nil {
 		return err
 	}
+	if _, err := store.DropOldShadows(ctx, m.pool, now, now.Add(-shadowsKept)); err != nil {
+		return err
+	}
 	m.partitions = now
 	return nil
 }

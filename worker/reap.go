@@ -50,7 +50,7 @@ func (r *reaper) run(ctx context.Context) {
 		if !r.lease.mayReap() {
 			continue
 		}
-		if err := errors.Join(r.reapDead(ctx), r.reapOrphans(ctx)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(r.reapDead(ctx), r.reapOrphans(ctx), r.reapShadows(ctx)); err != nil && ctx.Err() == nil {
 			r.logger.WarnContext(ctx, "reaping failed", slog.Any("err", err))
 		}
 	}
@@ -224,4 +224,13 @@ func (r *reaper) reapOrphans(ctx context.Context) error {
 		return fmt.Errorf("reap orphaned bundles: %w", err)
 	}
 	return nil
+}
+
+// reapShadows takes back the shadow calls of processes that are gone.
+func (r *reaper) reapShadows(ctx context.Context) error {
+	lost, err := store.LoseShadows(ctx, r.pool, r.now(), r.lease.boot)
+	if lost > 0 {
+		r.logger.WarnContext(ctx, "shadow calls of dead processes were lost", slog.Int64("calls", lost))
+	}
+	return err
 }

@@ -257,7 +257,9 @@ func (b *crashBundle) checkBills(t *testing.T) {
 		var cost, bound *int64
 		var started time.Time
 		err := b.pool.QueryRow(t.Context(), `
-			SELECT cost_pusd, bound_pusd, started_at FROM weir.attempts WHERE id = $1`, entry.AttemptID).
+			SELECT cost_pusd, bound_pusd, started_at FROM weir.attempts WHERE id = $1
+			UNION ALL
+			SELECT cost_pusd, bound_pusd, started_at FROM weir.shadow_calls WHERE id = $1`, entry.AttemptID).
 			Scan(&cost, &bound, &started)
 		require.NoError(t, err, "the provider's request %d has no attempt", entry.Seq)
 		if entry.Began.IsZero() {
@@ -321,6 +323,33 @@ func TestCrash_KillAtEveryPoint_InJobs(t *testing.T) {
 			doomed := b.start(t, point)
 			b.publish(t, crashTasks)
 			b.finish(t, crashTasks, doomed.mustDie(t), crashRecovery)
+		})
+	}
+}
+
+// TestCrash_KillAtEveryPoint_InShadow kills processes that make shadow calls: what left is lost with its bound, and the next
+// process makes the others.
+func TestCrash_KillAtEveryPoint_InShadow(t *testing.T) {
+	t.Parallel()
+	const inFlight, lost = `SELECT count(*) FROM weir.shadow_calls WHERE state = 'in_flight'`,
+		`SELECT count(*) FROM weir.shadow_calls WHERE state = 'lost' AND bound_pusd > 0 AND cost_pusd IS NULL`
+	const closed = `SELECT count(*) FROM weir.shadow_calls WHERE state = 'closed'`
+	for _, point := range []string{"shadow_sent:2", "shadow_answered:2"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			dsn := pgtest.DSN(t)
+			yaml := strings.Replace(crashYAML, "class: L1", "class: L1\n    shadow_share: 1", 1)
+			b := setupServers(t, dsn, pgtest.Open(t, dsn), yaml, crashSim())
+			doomed := b.start(t, point)
+			b.publish(t, crashTasks)
+			doomed.mustDie(t)
+			heir := b.start(t, "")
+			require.Eventually(t, func() bool {
+				return b.answered() == crashTasks && b.count(t, lost) > 0 && b.count(t, closed) >= 4
+			}, crashRedelivery, 50*time.Millisecond)
+			heir.stop(t)
+			require.Zero(t, b.count(t, inFlight), "a process in order waits for its own")
+			b.check(t, crashTasks)
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 type reportCmd struct {
-	Name    string `arg:"" enum:"cpuo,features,models,cascade,embeddings" help:"cpuo, features, models, cascade or embeddings."`
+	Name    string `arg:"" enum:"cpuo,features,models,cascade,shadows,embeddings" help:"cpuo, features, models, cascade, shadows or embeddings."`
 	Since   string `default:"30d" help:"Tasks accepted since then: a number of days (7d), a day (2026-10-01), or all."`
 	Feature string `help:"Only the tasks of this feature."`
 	JSON    bool   `help:"Print one JSON object; money is exact, in decimal strings of USD."`
@@ -86,6 +86,8 @@ func readReport(ctx context.Context, db store.DB, name string, f store.ReportFil
 		return readAs(ctx, db, f, store.ReportModels, modelsTable)
 	case "cascade":
 		return readAs(ctx, db, f, store.ReportCascade, cascadeTable)
+	case "shadows":
+		return readAs(ctx, db, f, store.ReportShadows, shadowsTable)
 	case reportEmbeddings:
 		return readAs(ctx, db, f, store.ReportEmbeddings, embeddingsTable)
 	}
@@ -153,6 +155,8 @@ func (r *report) title() string {
 		return "Cost by feature"
 	case "models":
 		return "Use of models"
+	case "shadows":
+		return "Accepted answers and the next model's"
 	case reportEmbeddings:
 		return "Embeddings"
 	}

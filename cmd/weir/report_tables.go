@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/weirhq/weir/store"
@@ -125,6 +126,44 @@ func embeddingsTable(rows []store.EmbeddingUsage) (table, []string) {
 		"unmetered: calls whose bill nobody tells; estimated has weir's own count for them, at most the most that they can have cost",
 		"unpriced: calls without a price in the book; the true cost may be above at most",
 	}
+}
+
+func shadowsTable(rows []store.FalseAcceptance) (table, []string) {
+	t := table{columns: []column{
+		words("feature"), words("call path"), words("class"), words("accepted"), words("compared with"), figures("compared"),
+		figures("differ"), figures("95 % interval"), figures("rejected"), figures("errored"), figures("dropped"), figures("waiting"), figures("cost USD"),
+	}}
+	open := slices.ContainsFunc(rows, func(r store.FalseAcceptance) bool { return r.UnknownBills > 0 })
+	if open {
+		t.columns = append(t.columns, figures("at most USD"))
+	}
+	for _, r := range rows {
+		cells := []string{
+			r.Feature, r.CallPath, r.Class, r.AcceptedModel, r.Model, showCount(r.Compared), showShare(shareOf(r.Disagreed, r.Compared)),
+			showInterval(r.Disagreed, r.Compared), showCount(r.Rejected), showCount(r.Errored), showCount(r.Dropped),
+			showCount(r.Waiting), usd(r.CostUSD),
+		}
+		if open {
+			cells = append(cells, usd(r.CostHighUSD))
+		}
+		t.rows = append(t.rows, cells)
+	}
+	return t, []string{
+		"differ: the share of accepted answers that the next model's valid answer differs from; where that one is right, these were accepted wrongly",
+		"the cost is of the calls in shadow, which is in no task's cost",
+	}
+}
+
+// showInterval is the 95 % score interval of a share: E. B. Wilson, Probable Inference, the Law of Succession, and
+// Statistical Inference (1927).
+func showInterval(some, of int64) string {
+	if of == 0 {
+		return none
+	}
+	const z = 1.959964
+	n, x := float64(of), float64(some)
+	middle, half := x+z*z/2, z*math.Sqrt(x*(n-x)/n+z*z/4)
+	return fmt.Sprintf("%.1f-%.1f %%", 100*max(0, middle-half)/(n+z*z), 100*min(n+z*z, middle+half)/(n+z*z))
 }
 
 // mostReasonChars keeps a line of the cascade's table readable.

@@ -49,7 +49,14 @@ const reportLedger = `
 	       CASE WHEN key = '1000' THEN NULL ELSE 1000 END, CASE WHEN key = '1000' THEN NULL ELSE 10 END,
 	       CASE WHEN key = '1000' THEN NULL ELSE 0 END, 30000000000, 'hash', 2500, now(), now()
 	FROM weir.tasks
-	WHERE state = 'failed';`
+	WHERE state = 'failed';
+	INSERT INTO weir.shadow_calls (id, task_id, attempt_id, accepted_model, accepted_vote, model, state, verdict, agrees, created_at,
+	                               finished_at, cost_pusd, bound_pusd)
+	SELECT id, id, id, 'mini', id, 'flagship', CASE WHEN key = '41' THEN 'lost' ELSE 'closed' END,
+	       CASE WHEN key = '41' THEN NULL ELSE 'accepted' END, CASE WHEN key = '41' THEN NULL ELSE key::int > 4 END, now(), now(),
+	       CASE WHEN key = '41' THEN NULL ELSE 1000000000 END, 5000000000
+	FROM weir.tasks
+	WHERE state = 'succeeded' AND key::int <= 41;`
 
 func mustFillReports(tb testing.TB, pool *pgxpool.Pool) {
 	tb.Helper()
@@ -125,6 +132,20 @@ shares are of the tasks that entered; a task may be both rejected and errored
 				"accepted": 750, "rejected": 250, "errored": 0, "escalated": 250, "attempts": 1000, "cost_usd": "2",
 				"cost_high_usd": "2", "lost_attempts": 0, "unpriced_attempts": 0, "top_validator": "enum@1",
 				"top_reason": "the answer is \"…\", not one of the # values", "top_rejected": 250}`,
+		},
+		{
+			name: "shadows",
+			text: `Accepted answers and the next model's, tasks of all days
+
+feature  call path  class  accepted  compared with  compared  differ  95 % interval  rejected  errored  dropped  waiting  cost USD  at most USD
+triage              L1     mini      flagship             40  10.0 %     4.0-23.1 %         0        1        0        0    0.0400       0.0450
+
+differ: the share of accepted answers that the next model's valid answer differs from; where that one is right, these were accepted wrongly
+the cost is of the calls in shadow, which is in no task's cost
+`,
+			json: `{"feature": "triage", "call_path": "", "class": "L1", "accepted_model": "mini", "model": "flagship", "compared": 40,
+				"disagreed": 4, "rejected": 0, "errored": 1, "dropped": 0, "waiting": 0, "cost_usd": "0.04",
+				"cost_high_usd": "0.045", "unknown_bills": 1}`,
 		},
 	}
 	for _, test := range tests {
