@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/weirhq/weir/task"
 )
@@ -252,9 +251,5 @@ func cut(text string) string {
 	if len(text) <= MaxText {
 		return text
 	}
-	text = text[:MaxText]
-	for len(text) > 0 && !utf8.RuneStart(text[len(text)-1]) {
-		text = text[:len(text)-1]
-	}
-	return text[:max(0, len(text)-1)]
+	return strings.ToValidUTF8(text[:MaxText], "")
 }
