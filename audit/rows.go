@@ -209,6 +209,7 @@ type document struct {
 	decoder *json.Decoder
 	number  int64
 	begun   bool
+	inside  bool           // a list: what comes is its next record
 	wrapped map[string]any // the object around the list so far; nil without one
 	queue   []record
 }
@@ -237,18 +238,26 @@ func (d *document) next() (record, int64, error) {
 	return first, d.number, nil
 }
 
-// advance comes to the next record, or into or out of the list.
+// advance comes to the next record, or into or out of the list. Documents may follow each other, as pages of an API do.
 func (d *document) advance() error {
-	if !d.begun {
+	switch {
+	case !d.begun:
 		d.begun = true
 		token, err := d.decoder.Token()
 		if err == nil && token == json.Delim('{') {
-			d.wrapped = map[string]any{}
 			return d.enter()
 		}
+		d.inside = err == nil
 		return err
-	}
-	if !d.decoder.More() {
+	case !d.inside:
+		var object map[string]any
+		if err := d.decoder.Decode(&object); err != nil {
+			return err
+		}
+		d.queue = records(object, nil)
+		return nil
+	case !d.decoder.More():
+		d.inside = false
 		if _, err := d.decoder.Token(); err != nil {
 			return fmt.Errorf("the file ends early: %w", unexpected(err))
 		}
@@ -266,6 +275,7 @@ func (d *document) advance() error {
 
 // enter reads an object up to its list of records. An object without one is a record itself.
 func (d *document) enter() error {
+	d.wrapped = map[string]any{}
 	for d.decoder.More() {
 		key, err := d.decoder.Token()
 		if err != nil {
@@ -274,10 +284,13 @@ func (d *document) enter() error {
 		name, _ := key.(string)
 		if slices.Contains(lists(), name) {
 			token, err := d.decoder.Token()
-			if err != nil || token == json.Delim('[') {
+			if err != nil {
 				return unexpected(err)
 			}
-			return fmt.Errorf("%q is no list", name)
+			if d.inside = token == json.Delim('['); !d.inside {
+				return fmt.Errorf("%q is no list", name)
+			}
+			return nil
 		}
 		var value any
 		if err := d.decoder.Decode(&value); err != nil {
@@ -293,12 +306,13 @@ func (d *document) enter() error {
 	return nil
 }
 
-// leave is behind the list, or behind everything.
+// leave is behind the list: what follows it in its object says nothing of its records.
 func (d *document) leave() error {
 	if d.wrapped == nil {
-		return io.EOF
+		return nil
 	}
-	for d.decoder.More() { // what follows the list says nothing of its records
+	d.wrapped = nil
+	for d.decoder.More() {
 		var skipped json.RawMessage
 		if _, err := d.decoder.Token(); err != nil {
 			return unexpected(err)
@@ -307,7 +321,10 @@ func (d *document) leave() error {
 			return unexpected(err)
 		}
 	}
-	return io.EOF
+	if _, err := d.decoder.Token(); err != nil {
+		return unexpected(err)
+	}
+	return nil
 }
 
 // unexpected turns an end of the file inside a value into what it is.
