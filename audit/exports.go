@@ -29,13 +29,16 @@ func liteLLM(r record) (Call, bool, error) {
 			c.Latency = end.Sub(start)
 		}
 	}
-	return c.measured(r, []string{"starttime"}, nil, []string{"prompt_tokens"}, []string{"completion_tokens"},
-		[]string{
+	return c.measured(r, figures{
+		at: []string{"starttime"}, input: []string{"prompt_tokens"}, output: []string{"completion_tokens"}, cost: []string{"spend"},
+		read: []string{
 			"metadata.additional_usage_values.cache_read_input_tokens", "metadata.usage_object.cache_read_input_tokens",
 			"metadata.usage_object.prompt_tokens_details.cached_tokens",
 		},
-		[]string{"metadata.additional_usage_values.cache_creation_input_tokens", "metadata.usage_object.cache_creation_input_tokens"},
-		[]string{"spend"})
+		written: []string{
+			"metadata.additional_usage_values.cache_creation_input_tokens", "metadata.usage_object.cache_creation_input_tokens",
+		},
+	})
 }
 
 // firstTag is the first of a list of tags, as JSON or as Postgres writes an array; those that LiteLLM adds itself are none.
@@ -100,7 +103,8 @@ func helicone(r record) (Call, bool, error) {
 		Path: joined(
 			r.text("request_properties.feature", "properties.feature", "request_properties.app", "properties.app", "request_properties.appname", "properties.appname",
 				"request_properties.helicone-prompt-id", "prompt_id", "request_properties.environment"),
-			r.text("request_properties.path", "request_path", "target_url")),
+			r.text("request_properties.path", "request_path", "target_url"),
+		),
 		TaskID: r.text("request_properties.task_id", "request_properties.helicone-session-id", "properties.helicone-session-id"),
 		Failed: failedStatus(r.text("response_status", "status")), Mode: pricing.ModeSync, Latency: r.millis("delay_ms", "latency"),
 	}
@@ -112,8 +116,11 @@ func helicone(r record) (Call, bool, error) {
 	if system := r.text("request_body.system"); system != "" && c.System == "" {
 		c.System = cut(system)
 	}
-	return c.measured(r, []string{"request_created_at"}, nil, []string{"prompt_tokens"}, []string{"completion_tokens"},
-		[]string{"prompt_cache_read_tokens"}, []string{"prompt_cache_write_tokens"}, []string{"cost", "cost_usd", "costusd"})
+	return c.measured(r, figures{
+		at: []string{"request_created_at"}, input: []string{"prompt_tokens"}, output: []string{"completion_tokens"},
+		read: []string{"prompt_cache_read_tokens"}, written: []string{"prompt_cache_write_tokens"},
+		cost: []string{"cost", "cost_usd", "costusd"},
+	})
 }
 
 // openRouter reads the activity export, of generations and of days. Reasoning is in the completion tokens.
@@ -124,8 +131,11 @@ func openRouter(r record) (Call, bool, error) {
 		TaskID: r.text("session_id"),
 	}
 	c.Provider, c.Model = providerOf(r.text("provider_name"), strings.TrimPrefix(r.text("model_permaslug", "model", "slug"), "~"))
-	return c.measured(r, []string{"created_at", "date"}, []string{"requests"}, []string{"tokens_prompt", "prompt_tokens"},
-		[]string{"tokens_completion", "completion_tokens"}, []string{"tokens_cached"}, nil, []string{"cost_total", "usage", "cost"})
+	return c.measured(r, figures{
+		at: []string{"created_at", "date"}, count: []string{"requests"}, input: []string{"tokens_prompt", "prompt_tokens"},
+		output: []string{"tokens_completion", "completion_tokens"}, read: []string{"tokens_cached"},
+		cost: []string{"cost_total", "usage", "cost"},
+	})
 }
 
 // openAIUsage reads the usage API's answers, in which each row adds up the calls of a time bucket, and the exports of the
@@ -138,10 +148,12 @@ func openAIUsage(r record) (Call, bool, error) {
 	if c.Mode == pricing.ModeSync && r.text("service_tier") == "flex" {
 		c.Mode = pricing.ModeFlex
 	}
-	call, ok, err := c.measured(r, []string{"parent.start_time", "start_time", "start_time_iso", "timestamp", "aggregation_timestamp"},
-		[]string{"num_model_requests", "n_requests"}, []string{"input_tokens", "n_context_tokens_total"},
-		[]string{"output_tokens", "n_generated_tokens_total"}, []string{"input_cached_tokens", "n_cached_context_tokens_total"},
-		[]string{"input_cache_write_tokens"}, nil)
+	call, ok, err := c.measured(r, figures{
+		at:    []string{"parent.start_time", "start_time", "start_time_iso", "timestamp", "aggregation_timestamp"},
+		count: []string{"num_model_requests", "n_requests"}, input: []string{"input_tokens", "n_context_tokens_total"},
+		output: []string{"output_tokens", "n_generated_tokens_total"}, written: []string{"input_cache_write_tokens"},
+		read: []string{"input_cached_tokens", "n_cached_context_tokens_total"},
+	})
 	if c.Model == "" && err != nil {
 		return c, false, badRow("names no model: ask for the usage with group_by=model, and project_id or api_key_id")
 	}

@@ -28,31 +28,41 @@ func (f format) fits(r record) bool {
 func formats() []format {
 	return []format{
 		{
-			"litellm", [][]string{{"request_id", "call_type", "spend", "prompt_tokens", "completion_tokens", "starttime"}},
+			"litellm",
+			[][]string{{"request_id", "call_type", "spend", "prompt_tokens", "completion_tokens", "starttime"}},
 			liteLLM,
 		},
 		{
-			"langfuse", [][]string{
-				{"traceid", "type", "starttime"}, {"trace_id", "type", "start_time"}, {"id", "starttime", "usagedetails.input"},
-				{"id", "starttime", "providedmodelname"}, {"id", "starttime", "tracename", "usagedetails"},
+			"langfuse",
+			[][]string{
+				{"traceid", "type", "starttime"},
+				{"trace_id", "type", "start_time"},
+				{"id", "starttime", "usagedetails.input"},
+				{"id", "starttime", "providedmodelname"},
+				{"id", "starttime", "tracename", "usagedetails"},
 			},
 			langfuse,
 		},
 		{
-			"helicone", [][]string{
-				{"request_created_at", "prompt_tokens", "completion_tokens"}, {"request_created_at", "request_body"},
-				{"request_created_at", "request_model"}, {"request_created_at", "response_status"},
+			"helicone",
+			[][]string{
+				{"request_created_at", "prompt_tokens", "completion_tokens"},
+				{"request_created_at", "request_body"},
+				{"request_created_at", "request_model"},
+				{"request_created_at", "response_status"},
 			},
 			helicone,
 		},
 		{
-			"openrouter", [][]string{
+			"openrouter",
+			[][]string{
 				{"generation_id", "created_at", "cost_total", "tokens_prompt"}, {"date", "model_permaslug", "requests"},
 			},
 			openRouter,
 		},
 		{
-			"openai-usage", [][]string{
+			"openai-usage",
+			[][]string{
 				{"num_model_requests", "input_tokens", "output_tokens"},
 				{"n_requests", "n_context_tokens_total", "n_generated_tokens_total"},
 			},
@@ -236,20 +246,26 @@ func plain(by map[string][]string, r record) (Call, bool, error) {
 		p.system = cut(system)
 	}
 	c.texts(p)
-	return c.measured(r, by["at"], by["count"], by["input_tokens"], by["output_tokens"], by["cached_tokens"], by["cache_write_tokens"], by["cost_usd"])
+	return c.measured(r, figures{
+		at: by["at"], count: by["count"], input: by["input_tokens"], output: by["output_tokens"], read: by["cached_tokens"],
+		written: by["cache_write_tokens"], cost: by["cost_usd"],
+	})
 }
 
-// measured adds the figures of a record whose prompt tokens have the cached ones in them.
-func (c Call) measured(r record, at, count, input, output, read, written, cost []string) (Call, bool, error) {
+// figures are the columns of a call's figures. The input has what was read from a cache and written to one in it.
+type figures struct{ at, count, input, output, read, written, cost []string }
+
+// measured adds the figures of a record.
+func (c Call) measured(r record, f figures) (Call, bool, error) {
 	var err error
-	if c.At, err = r.at(at...); err != nil {
+	if c.At, err = r.at(f.at...); err != nil {
 		return c, false, err
 	}
-	n, err := r.counts(count, input, output, read, written)
+	n, err := r.counts(f.count, f.input, f.output, f.read, f.written)
 	if err != nil {
 		return c, false, err
 	}
-	if c.Cost, err = r.usd(cost...); err != nil {
+	if c.Cost, err = r.usd(f.cost...); err != nil {
 		return c, false, err
 	}
 	if c.Count = 1; n[0] != nil {

@@ -47,7 +47,7 @@ func Read(ctx context.Context, file string, o Options, yield func(*Call)) (*Read
 	if err != nil {
 		return nil, fmt.Errorf("open usage log: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // it was read only
+	defer f.Close()
 	counted := &counter{in: f}
 	var in io.Reader = counted
 	if filepath.Ext(file) == ".gz" {

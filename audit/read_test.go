@@ -49,7 +49,7 @@ func usd(text string) *task.Pico {
 	if err != nil {
 		panic(err)
 	}
-	return new(task.Pico(p))
+	return &p
 }
 
 // Every export in its own shape, and the call that it comes to.
@@ -93,7 +93,8 @@ func TestRead_Formats(t *testing.T) {
 				`"model":"anthropic/claude-haiku-5-5","custom_llm_provider":"anthropic","request_tags":["User-Agent: x","triage"],"session_id":"s",` +
 				`"messages":[{"role":"system","content":"Sort."},{"role":"user","content":"Hello"}],"status":"success",` +
 				`"metadata":{"additional_usage_values":{"cache_read_input_tokens":60,"cache_creation_input_tokens":10}}}]`,
-			"litellm", audit.Call{
+			"litellm",
+			audit.Call{
 				At: at("2026-10-01T10:00:00Z"), Path: "triage", Provider: "anthropic", Model: "claude-haiku-5-5", Mode: pricing.ModeSync, Count: 1,
 				Usage: &task.Usage{Input: 30, CacheRead: 60, CacheWrite5m: 10, Output: 20}, Cost: usd("0.00123"), System: "Sort.", Prompt: "Hello",
 				TaskID: "s", Latency: 1500 * time.Millisecond,
@@ -102,7 +103,8 @@ func TestRead_Formats(t *testing.T) {
 		{
 			"LiteLLMCSV", "spend.csv", "request_id,call_type,api_key,spend,total_tokens,prompt_tokens,completion_tokens,startTime,endTime,model,metadata,request_tags,team_id,status\n" +
 				`r,acompletion,k,1.5e-05,12,10,2,2026-10-01 10:00:00.123,2026-10-01 10:00:00.123,gpt-4o,"{""user_api_key_alias"": ""mail""}",[],team,failure` + "\n",
-			"litellm", audit.Call{
+			"litellm",
+			audit.Call{
 				At: at("2026-10-01T10:00:00.123Z"), Path: "team/mail", Model: "gpt-4o", Mode: pricing.ModeSync, Count: 1, Failed: true,
 				Usage: &task.Usage{Input: 10, Output: 2}, Cost: usd("0.000015"),
 			},
@@ -112,7 +114,8 @@ func TestRead_Formats(t *testing.T) {
 				`{"id":"o","traceId":"t","type":"GENERATION","startTime":"2026-10-01T10:00:00.000Z","name":"answer","traceName":"rag","model":"gpt-4o",` +
 				`"input":{"messages":[{"role":"user","content":[{"type":"text","text":"Why?"}]}]},"level":"DEFAULT","latency":0.25,` +
 				`"usageDetails":{"input":40,"input_cached_tokens":60,"output":7,"total":107},"costDetails":{"input":0.1,"total":0.2}}` + "\n",
-			"langfuse", audit.Call{
+			"langfuse",
+			audit.Call{
 				At: at("2026-10-01T10:00:00Z"), Path: "rag/answer", Model: "gpt-4o", Mode: pricing.ModeSync, Count: 1, TaskID: "t",
 				Usage: &task.Usage{Input: 40, CacheRead: 60, Output: 7}, Cost: usd("0.2"), Prompt: "Why?", Latency: 250 * time.Millisecond,
 			},
@@ -120,7 +123,8 @@ func TestRead_Formats(t *testing.T) {
 		{
 			"LangfuseCSV", "observations.csv", "id,traceId,type,startTime,name,traceName,providedModelName,input,usageDetails,totalCost\n" +
 				`o,t,GENERATION,2026-10-01T10:00:00.000Z,answer,answer,gpt-4o,"""Why?""","{""input"":5,""output"":1}",` + "\n",
-			"langfuse", audit.Call{
+			"langfuse",
+			audit.Call{
 				At: at("2026-10-01T10:00:00Z"), Path: "answer", Model: "gpt-4o", Mode: pricing.ModeSync, Count: 1, TaskID: "t",
 				Usage: &task.Usage{Input: 5, Output: 1}, Prompt: `"Why?"`,
 			},
@@ -144,7 +148,8 @@ func TestRead_Formats(t *testing.T) {
 		},
 		{
 			"PlainWithUsualNames", "calls.csv", "\xEF\xBB\xBFTimestamp;Feature;Model;Prompt_Tokens;Completion_Tokens;Cost\r\n2026-10-01;mail;gpt-4o;10;2;$0.01\r\n",
-			"plain", audit.Call{
+			"plain",
+			audit.Call{
 				At: at("2026-10-01T00:00:00Z"), Path: "mail", Model: "gpt-4o", Mode: pricing.ModeSync, Count: 1, Usage: &task.Usage{Input: 10, Output: 2}, Cost: usd("0.01"),
 			},
 		},

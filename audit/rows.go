@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -115,9 +116,7 @@ func lists() []string { return []string{"data", "results", "observations", "logs
 // "parent.".
 func records(object map[string]any, inherited record) []record {
 	own := record{}
-	for name, value := range inherited {
-		own[name] = value
-	}
+	maps.Copy(own, inherited)
 	for _, name := range lists() {
 		list, ok := object[name].([]any)
 		if !ok || slices.ContainsFunc(list, func(v any) bool { _, ok := v.(map[string]any); return !ok }) {
