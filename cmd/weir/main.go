@@ -34,6 +34,7 @@ type cli struct {
 	Rates     ratesCmd     `cmd:"" help:"Show how often each model's answers were accepted, by call path and class."`
 	Prices    pricesCmd    `cmd:"" help:"List the price book, price a usage, find when caching pays, look for what is stale."`
 	Providers providersCmd `cmd:"" help:"Show what is limited or left alone and why, and let it be called again."`
+	Audit     auditCmd     `cmd:"" help:"Read usage logs: where the money goes, and what routing, caching and batching would save."`
 	Train     trainCmd     `cmd:"" help:"Train the classifier's model on labelled prompts."`
 	Classify  classifyCmd  `cmd:"" help:"Say which class a text has, and why."`
 	Verify    verifyCmd    `cmd:"" help:"Check the ledger: every invariant, and every cost recomputed from the price book."`
