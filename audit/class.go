@@ -9,6 +9,9 @@ import (
 )
 
 const (
+	// systemBytes is how much of a system prompt the classifier sees: what is asked for stands first, and its length says
+	// nothing of a task.
+	systemBytes = 512
 	// shortAnswer is the median answer, in tokens, up to which a call path is taken for mechanical when nothing else tells: a
 	// label, some fields, a line.
 	shortAnswer = 100
@@ -31,7 +34,7 @@ func (p *path) classByText(by classifier.Classifier) (task.Class, string) {
 	for _, s := range p.samples {
 		t := &task.Task{Input: s.prompt}
 		if s.system != "" {
-			t.Messages = []task.Message{{Role: "system", Content: s.system}}
+			t.Messages = []task.Message{{Role: "system", Content: s.system[:min(len(s.system), systemBytes)]}}
 		}
 		d, err := by.Classify(classifier.Subject{Task: t, Feature: catalog.Feature{}})
 		if err != nil || d.Source == classifier.SourceDefault {

@@ -41,8 +41,8 @@ type Collector struct {
 
 // day is what happened on one.
 type day struct {
-	calls int64
-	spend task.Pico
+	calls, priced int64 // priced are those whose cost is known
+	spend         task.Pico
 }
 
 // path is a call path.
@@ -72,7 +72,11 @@ type use struct {
 // used is what a use came to.
 type used struct {
 	calls int64
+	// usage is that of the calls whose tokens and cost are both known, known is how many those are, and their cost is spent:
+	// projections are held against them alone.
 	usage task.Usage
+	known int64
+	spent task.Pico
 	// stated is the log's own cost, booked the price book's of the calls that the log has no cost of.
 	stated, booked task.Pico
 	// unpriced are calls of which nobody knows the cost.
@@ -105,7 +109,7 @@ func (c *Collector) add(call *Call) {
 	if u.model == nil {
 		u.model = c.prices.identify(call.Provider, call.Model)
 	}
-	spend := c.spend(u, call)
+	spend, known := c.spend(u, call)
 	c.calls += call.Count
 	if call.TaskID != "" {
 		c.withTask += call.Count
@@ -121,6 +125,9 @@ func (c *Collector) add(call *Call) {
 		c.days[number] = d
 	}
 	d.calls += call.Count
+	if known {
+		d.priced += call.Count
+	}
 	c.sum(&d.spend, spend)
 }
 
@@ -204,26 +211,37 @@ func (p *path) sample(s sample) {
 	}
 }
 
-// spend books what a row cost, as the log says or as the price book does.
-func (c *Collector) spend(u *used, call *Call) task.Pico {
+// spend books what a row cost, as the log says or as the price book does; false when neither does.
+func (c *Collector) spend(u *used, call *Call) (task.Pico, bool) {
 	u.calls += call.Count
+	cost, known := c.cost(u, call)
+	if !known {
+		u.unpriced += call.Count
+		return 0, false
+	}
+	to := &u.booked
+	if call.Cost != nil {
+		to = &u.stated
+	}
+	c.sum(to, cost)
 	if call.Usage != nil {
 		addUsage(&u.usage, call.Usage)
+		u.known += call.Count
+		c.sum(&u.spent, cost)
 	}
-	if call.Cost != nil {
-		c.sum(&u.stated, *call.Cost)
-		return *call.Cost
+	return cost, true
+}
+
+func (c *Collector) cost(u *used, call *Call) (task.Pico, bool) {
+	switch {
+	case call.Cost != nil:
+		return *call.Cost, true
+	case call.Failed && call.Usage == nil:
+		return 0, true // a failed call without tokens costs nothing
+	case u.model == nil:
+		return 0, false
 	}
-	if u.model != nil {
-		if cost, ok := c.prices.cost(*u.model, call); ok {
-			c.sum(&u.booked, cost)
-			return cost
-		}
-	}
-	if !call.Failed || call.Usage != nil { // a failed call without tokens costs nothing
-		u.unpriced += call.Count
-	}
-	return 0
+	return c.prices.cost(*u.model, call)
 }
 
 func addUsage(to, u *task.Usage) {

@@ -111,9 +111,11 @@ type PathSum struct {
 
 // Day is a day of the log, UTC.
 type Day struct {
-	Day   string    `json:"day"`
-	Calls int64     `json:"calls"`
-	Cost  task.Pico `json:"cost_usd"`
+	Day   string `json:"day"`
+	Calls int64  `json:"calls"`
+	// Priced are the calls whose cost is known.
+	Priced int64     `json:"priced_calls"`
+	Cost   task.Pico `json:"cost_usd"`
 }
 
 // Report works the log out. The error says that it is too large a bill.
@@ -181,7 +183,7 @@ func (r *Report) unpriced(p *path) {
 func (c *Collector) sortedDays() []Day {
 	days := make([]Day, 0, len(c.days))
 	for number, d := range c.days {
-		days = append(days, Day{time.Unix(number*86_400, 0).UTC().Format(time.DateOnly), d.calls, d.spend})
+		days = append(days, Day{time.Unix(number*86_400, 0).UTC().Format(time.DateOnly), d.calls, d.priced, d.spend})
 	}
 	slices.SortFunc(days, func(a, b Day) int { return cmp.Compare(a.Day, b.Day) })
 	return days
@@ -205,42 +207,63 @@ func (c *Collector) pathReport(p *path, config Config) PathReport {
 	return r
 }
 
-// project works out the steps, use by use: what costs less where it is stays there.
+// project works out the steps, use by use: what costs less where it is stays there, and is cached and batched there.
 func (c *Collector) project(p *path, r *PathReport, config Config) {
 	cascade := cascadeOf(r.Class, config.Ladder)
 	by := projection{c.prices, config.Assume, config.Now, r.PromptMedian}
 	var routed, cached, batched float64
 	moved := false
 	for key, u := range p.uses {
-		now := float64(u.cost())
 		r.Steps.Now += u.cost()
-		after, ok := by.cascade(cascade, key.mode, func(Target) task.Usage { return u.usage })
-		if u.usage == (task.Usage{}) || !ok || after >= now || u.unpriced > 0 {
-			routed, cached, batched = routed+now, cached+now, batched+now
-			continue
-		}
-		moved = true
-		routed += after
-		with := func(m Target) task.Usage { return by.caching(u.usage, u.calls, r.Prefix, r.Hits, m) }
-		if kept, ok := by.cascade(cascade, key.mode, with); ok && kept < after {
-			after = kept
+		fixed := float64(u.cost() - u.spent) // of calls without tokens
+		models, after := cascade, float64(u.spent)
+		scale := 1.0 // of what the book says of where the calls are to what they cost
+		if cost, ok := by.cascade(cascade, key.mode, u.asNow); ok && u.known > 0 && cost < after {
+			moved, after = true, cost
 		} else {
-			with = func(Target) task.Usage { return u.usage }
+			models = u.staying()
+			cost, ok := by.cascade(models, key.mode, u.asNow)
+			if !ok || cost == 0 {
+				routed, cached, batched = routed+fixed+after, cached+fixed+after, batched+fixed+after
+				continue
+			}
+			scale = after / cost
 		}
-		cached += after
-		if later, ok := by.cascade(cascade, pricing.ModeBatch, with); ok && key.mode == pricing.ModeSync && later < after {
-			after += config.Assume.Batchable * (later - after)
+		routed += fixed + after
+		with := u.asNow
+		asked := func(m Target) task.Usage { return by.caching(u.usage, u.known, r.Prefix, r.Hits, m) }
+		if kept, ok := by.cascade(models, key.mode, asked); ok && scale*kept < after {
+			with, after = asked, scale*kept
 		}
-		batched += after
+		cached += fixed + after
+		if later, ok := by.cascade(models, pricing.ModeBatch, with); ok && key.mode == pricing.ModeSync && scale*later < after {
+			after += config.Assume.Batchable * (scale*later - after)
+		}
+		batched += fixed + after
 	}
 	r.Steps.Routed, r.Steps.Cached, r.Steps.Batched = pico(routed), pico(cached), pico(batched)
 	r.Steps.Saved = r.Steps.Now - r.Steps.Batched
-	if !moved {
-		r.Steps.Routed, r.Steps.Cached, r.Steps.Batched, r.Steps.Saved = r.Steps.Now, r.Steps.Now, r.Steps.Now, 0
-		r.Advice = "stays as it is: the cascade would not cost less"
-		if r.Steps.Now == 0 {
-			r.Advice = "nothing is known of its cost"
-		}
+	r.advise(cascade, moved)
+}
+
+// asNow is a usage as it is, at whichever model.
+func (u *used) asNow(Target) task.Usage { return u.usage }
+
+// staying is the model that the calls go to now; none where the price book does not know it.
+func (u *used) staying() []Target {
+	if u.model == nil {
+		return nil
+	}
+	return []Target{{Name: u.model.id, Provider: u.model.provider, ID: u.model.id}}
+}
+
+func (r *PathReport) advise(cascade []Target, moved bool) {
+	switch {
+	case r.Steps.Now == 0:
+		r.Advice = "nothing is known of its cost"
+		return
+	case !moved:
+		r.Advice = "stays where it is: the cascade " + namesOf(cascade) + " would not cost less"
 		return
 	}
 	for _, m := range cascade {
@@ -248,7 +271,7 @@ func (c *Collector) project(p *path, r *PathReport, config Config) {
 	}
 	r.Advice = "cascade " + namesOf(cascade)
 	if len(cascade) == 1 {
-		r.Advice = "on " + namesOf(cascade) + ": a task of its class begins with the strongest model"
+		r.Advice = "to " + namesOf(cascade) + ": a task of its class begins with the strongest model"
 	}
 }
 

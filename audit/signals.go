@@ -46,7 +46,7 @@ func (c *Collector) growth() Signal {
 		if i >= len(days)/2 {
 			half = 1
 		}
-		calls[half] += d.Calls
+		calls[half] += d.Priced
 		cost[half] += d.Cost
 	}
 	if calls[0] == 0 || cost[0] == 0 {
@@ -56,7 +56,7 @@ func (c *Collector) growth() Signal {
 	more := func(a, b float64) float64 { return b/a - 1 }
 	spend, traffic := more(float64(cost[0]), float64(cost[1])), more(float64(calls[0]), float64(calls[1]))
 	s.Fired = new(spend-traffic > growthMargin)
-	s.Text = fmt.Sprintf("from the first half of the time to the second, the bill changed by %+.0f %% and the calls by %+.0f %%", 100*spend, 100*traffic)
+	s.Text = fmt.Sprintf("from the first half of the time to the second, the bill changed by %+.0f %% and the calls that it is of by %+.0f %%", 100*spend, 100*traffic)
 	return s
 }
 

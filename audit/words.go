@@ -45,8 +45,8 @@ func (r *Report) sentences() []string {
 		"now: " + r.origin(),
 		fmt.Sprintf("routing: at the models %s, list prices of today, with as many tokens as now; each model's answer is accepted in %s of its calls, "+
 			"and the next one is asked for the others", strings.Join(r.Ladder, " > "), shownShare(a.Accepted)),
-		fmt.Sprintf("caching: what all prompts of a call path begin with is read from the provider's cache when the call before came within %s; "+
-			"calls come at random times at their mean rate. Without prompts in the log there is no figure", a.CacheTTL),
+		fmt.Sprintf("caching: what all prompts of a call path begin with is read from the provider's cache when the call before came within %.0f minutes; "+
+			"calls come at random times at their mean rate. Without prompts in the log there is no figure", a.CacheTTL.Minutes()),
 		fmt.Sprintf("batching: %s of the calls can wait for hours, at the providers' batch prices", shownShare(a.Batchable)),
 		"each step comes on top of the one before, and is taken only where it costs less. The classes are a first guess: recorded outcomes decide",
 	}

@@ -222,4 +222,3 @@ func writeFile(file string, write func(io.Writer) error) error {
 	}
 	return errors.Join(write(out), out.Close())
 }
-

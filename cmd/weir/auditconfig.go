@@ -96,4 +96,3 @@ func featureName(path string, taken map[string]bool) string {
 	taken[name] = true
 	return name
 }
-
