@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// MaxPaths is how many call paths are told apart; what comes after them is counted together, as OtherPaths.
-	MaxPaths   = 5_000
+	// MaxPaths is how many call paths are told apart.
+	MaxPaths = 5_000
+	// OtherPaths is the name of all that come after them.
 	OtherPaths = "(other call paths)"
 	// maxUses is how many models are told apart on a call path.
 	maxUses = 50

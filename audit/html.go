@@ -97,7 +97,7 @@ func (r *Report) shown() shownReport {
 		room := chartWidth - barRoom - 150
 		s.PathBars = append(s.PathBars, pathBar{
 			Name: narrow(p.Path, 26), Y: float64(i) * 24, Now: room * float64(p.Steps.Now) / float64(most),
-			After: room * float64(p.Steps.Batched) / float64(most), Text: shownUSD(p.Steps.Now) + " to " + shownUSD(p.Steps.Batched),
+			After: room * float64(p.Steps.Batched) / float64(most), Text: p.usd(p.Steps.Now) + " to " + p.usd(p.Steps.Batched),
 		})
 		s.PathsHigh = float64(i+1) * 24
 	}
@@ -107,8 +107,8 @@ func (r *Report) shown() shownReport {
 func (p *PathReport) shown(n int) shownPath {
 	s := shownPath{
 		N: n, Path: printable(p.Path), Calls: shownCount(p.Calls), Prompt: p.tokensOf(), Models: printable(p.modelsOf()), Class: string(p.Class), Why: p.Why,
-		Advice: p.Advice, Now: shownUSD(p.Steps.Now), Routed: shownUSD(p.Steps.Routed), Cached: shownUSD(p.Steps.Cached),
-		Batched: shownUSD(p.Steps.Batched), Saved: shownShare(p.Steps.Share()), Windows: p.Windows,
+		Advice: p.Advice, Now: p.usd(p.Steps.Now), Routed: p.usd(p.Steps.Routed), Cached: p.usd(p.Steps.Cached),
+		Batched: p.usd(p.Steps.Batched), Saved: shownShare(p.Steps.Share()), Windows: p.Windows,
 	}
 	return s
 }

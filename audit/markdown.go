@@ -19,7 +19,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	for i := range r.Shown {
 		p := &r.Shown[i]
 		fmt.Fprintf(out, "| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", i+1, cell(p.Path), shownCount(p.Calls), p.tokensOf(), cell(p.modelsOf()),
-			p.Class, shownUSD(p.Steps.Now), shownUSD(p.Steps.Routed), shownUSD(p.Steps.Cached), shownUSD(p.Steps.Batched), cell(p.Advice))
+			p.Class, p.usd(p.Steps.Now), p.usd(p.Steps.Routed), p.usd(p.Steps.Cached), p.usd(p.Steps.Batched), cell(p.Advice))
 	}
 	if o := r.Others; o.Paths > 0 {
 		fmt.Fprintf(out, "| | %d others | %s | | | | %s | %s | %s | %s | |\n", o.Paths, shownCount(o.Calls), shownUSD(o.Steps.Now),

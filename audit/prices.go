@@ -31,9 +31,8 @@ type priced struct {
 }
 
 func newPrices(book *pricing.Book) *prices {
-	p := &prices{book: book, found: map[named]*identity{}, prices: map[priced]*pricing.Price{}}
-	for _, first := range []string{"openai", "anthropic", "google"} {
-		p.sellers = append(p.sellers, first)
+	p := &prices{
+		book: book, sellers: []string{"openai", "anthropic", "google"}, found: map[named]*identity{}, prices: map[priced]*pricing.Price{},
 	}
 	for _, m := range book.Models() {
 		if !slices.Contains(p.sellers, m.Provider) {
@@ -128,7 +127,7 @@ func split(u task.Usage, n int64) (mean, rest task.Usage) {
 
 // times multiplies; false beyond what a Pico holds.
 func times(p task.Pico, n int64) (task.Pico, bool) {
-	high, low := bits.Mul64(uint64(p), uint64(n))
+	high, low := bits.Mul64(uint64(p), uint64(n)) //nolint:gosec // neither is negative
 	if high != 0 || low > 1<<63-1 {
 		return 0, false
 	}

@@ -77,6 +77,7 @@ type PathReport struct {
 	Path         string      `json:"call_path"`
 	Calls        int64       `json:"calls"`
 	Failed       int64       `json:"failed_calls"`
+	Unpriced     int64       `json:"unpriced_calls"`
 	PromptMedian int64       `json:"prompt_tokens_p50"`
 	PromptP95    int64       `json:"prompt_tokens_p95"`
 	OutputMedian int64       `json:"output_tokens_p50"`
@@ -197,6 +198,7 @@ func (c *Collector) pathReport(p *path, config Config) PathReport {
 	}
 	r.Class, r.Why = p.class(config.Classifier)
 	for by, u := range p.uses {
+		r.Unpriced += u.unpriced
 		r.Models = append(r.Models, ModelUse{by.model, by.mode, c.tier(u.model, config), u.calls, u.cost()})
 	}
 	slices.SortFunc(r.Models, func(a, b ModelUse) int {
@@ -263,7 +265,7 @@ func (r *PathReport) advise(cascade []Target, moved bool) {
 		r.Advice = "nothing is known of its cost"
 		return
 	case !moved:
-		r.Advice = "stays where it is: the cascade " + namesOf(cascade) + " would not cost less"
+		r.Advice = "stays where it is: " + namesOf(cascade) + " would not cost less"
 		return
 	}
 	for _, m := range cascade {
@@ -338,7 +340,8 @@ func (c *Collector) windows(p *path, median int64, config Config) []WindowUse {
 			continue
 		}
 		found = append(found, WindowUse{key.model, traits.Window, fmt.Sprintf(
-			"half of the prompts have %d tokens or less, on a %s model with a window of %d", median, tier, traits.Window)})
+			"half of the prompts have %s tokens or less, on a %s model with a window of %s", shownCount(median), tier, shownCount(traits.Window),
+		)})
 	}
 	slices.SortFunc(found, func(a, b WindowUse) int { return cmp.Compare(a.Model, b.Model) })
 	return slices.CompactFunc(found, func(a, b WindowUse) bool { return a.Model == b.Model })

@@ -53,8 +53,8 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprint(t, "#\tcalls\tprompt p50 / p95\tUSD now\trouted\tcached\tbatched\tclass\t  call path\n")
 		for i := range r.Shown {
 			p := &r.Shown[i]
-			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n", i+1, shownCount(p.Calls), p.tokensOf(), shownUSD(p.Steps.Now), shownUSD(p.Steps.Routed),
-				shownUSD(p.Steps.Cached), shownUSD(p.Steps.Batched), p.Class, narrow(p.Path, 40))
+			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n", i+1, shownCount(p.Calls), p.tokensOf(), p.usd(p.Steps.Now), p.usd(p.Steps.Routed),
+				p.usd(p.Steps.Cached), p.usd(p.Steps.Batched), p.Class, narrow(p.Path, 40))
 		}
 		if r.Others.Paths > 0 {
 			s := r.Others.Steps
@@ -129,7 +129,7 @@ func printable(text string) string {
 func folded(text string, width int, indent string) string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(line)+1+len(word) > width {
 			lines = append(lines, line)
 			line = indent + word

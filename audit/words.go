@@ -61,10 +61,10 @@ func (r *Report) sentences() []string {
 
 // origin says where the cost of today comes from.
 func (r *Report) origin() string {
-	switch {
-	case r.Stated == 0:
+	if r.Stated == 0 {
 		return "the log has no costs; its tokens at the prices of their day"
-	case r.Stated == r.Total.Now:
+	}
+	if r.Stated == r.Total.Now {
 		return "the costs that the log has"
 	}
 	return fmt.Sprintf("%s USD that the log has; the rest by its tokens at the prices of their day", shownUSD(r.Stated))
@@ -101,7 +101,7 @@ func (p *PathReport) modelsOf() string {
 	return strings.Join(first(parts, 3), ", ")
 }
 
-// flags are the signals of the report with a mark each: yes, no or not known.
+// mark says whether the signal has fired: yes, no, or not known.
 func (s Signal) mark() string {
 	switch {
 	case s.Fired == nil:
@@ -110,4 +110,12 @@ func (s Signal) mark() string {
 		return "yes"
 	}
 	return "no"
+}
+
+// usd is an amount of the call path; what nobody knows is no 0.
+func (p *PathReport) usd(amount task.Pico) string {
+	if p.Steps.Now == 0 && p.Unpriced > 0 {
+		return "-"
+	}
+	return shownUSD(amount)
 }

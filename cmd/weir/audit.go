@@ -181,7 +181,8 @@ func (c *auditCmd) write(a *app, report *audit.Report, ladder initProvider) erro
 		file  string
 		write func(io.Writer) error
 	}{
-		{c.Markdown, report.WriteMarkdown}, {c.HTML, report.WriteHTML},
+		{c.Markdown, report.WriteMarkdown},
+		{c.HTML, report.WriteHTML},
 		{c.Config, func(w io.Writer) error { return writeAuditConfig(w, report, ladder) }},
 	} {
 		if out.file == "" {
