@@ -3,5 +3,6 @@ package main
 // evalCmd judges what decides by data whose right answers are known.
 type evalCmd struct {
 	Cascade    evalCascadeCmd    `cmd:"" help:"Judge policies by recorded outcomes: accuracy, cost, escalations, beside baselines."`
+	Router     evalRouterCmd     `cmd:"" help:"Judge how well prompts alone tell which of two models they need: APGR and CPT."`
 	Classifier evalClassifierCmd `cmd:"" help:"Judge the classifier's model on labelled prompts."`
 }
