@@ -31,6 +31,25 @@ func AIQ(points []Point, most float64) float64 {
 	return area / max(most, kept[len(kept)-1].cost)
 }
 
+// Singles are what each model alone reaches and costs. Every cost has to be known.
+func Singles(r *Replay, j *Judge) []Point {
+	t := totalsOf(r, j)
+	points := make([]Point, len(r.Models))
+	for m := range r.Models {
+		points[m] = Point{Accuracy: t.right[m] / float64(len(r.Rows)), USD: perThousand(t.cost[m], len(r.Rows))}
+	}
+	return points
+}
+
+// Dearest is the largest cost of some points, in USD for a thousand tasks.
+func Dearest(points []Point) float64 {
+	most := 0.0
+	for _, p := range points {
+		most = max(most, p.USD.Float())
+	}
+	return most
+}
+
 // Pair is a weak and a strong model between which prompts are routed.
 type Pair struct {
 	replay       *Recordings

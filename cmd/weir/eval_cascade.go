@@ -207,6 +207,9 @@ type sweepResult struct {
 	Of     string         `json:"of"`
 	N      int            `json:"n"`
 	Points []replay.Point `json:"points"`
+	// AIQ is that of the plans, AIQSingle that of random mixes of single models, which anybody can have.
+	AIQ       float64 `json:"aiq"`
+	AIQSingle float64 `json:"aiq_single_models"`
 }
 
 func (c *evalCascadeCmd) sweep(a *app, judged *recorded) error {
@@ -219,20 +222,32 @@ func (c *evalCascadeCmd) sweep(a *app, judged *recorded) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return json.NewEncoder(a.stdout).Encode(sweepResult{
-			Suite: judged.replay.Suite, Of: c.Of, N: len(judged.replay.Rows), Points: points,
-		})
+	singles := replay.Singles(judged.replay, judged.judge)
+	most := replay.Dearest(singles)
+	swept := sweepResult{
+		Suite: judged.replay.Suite, Of: c.Of, N: len(judged.replay.Rows), Points: points,
+		AIQ: replay.AIQ(points, most), AIQSingle: replay.AIQ(singles, most),
 	}
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(swept)
+	}
+	return swept.write(a.stdout)
+}
+
+func (r *sweepResult) write(w io.Writer) error {
 	t := table{columns: []column{
-		figures("bar"), figures("accuracy"), figures("of " + c.Of), figures("USD per 1,000"), figures("of its cost"),
+		figures("bar"), figures("accuracy"), figures("of " + r.Of), figures("USD per 1,000"), figures("of its cost"),
 	}}
-	for _, p := range points {
+	for _, p := range r.Points {
 		t.rows = append(t.rows, []string{
 			percent(p.Quality), fixed(p.Accuracy), percent(p.AccuracyShare), fixed(p.USD.Float()), percent(p.CostShare),
 		})
 	}
-	return t.write(a.stdout)
+	if err := t.write(w); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nAIQ %s; of random mixes of single models %s\n", fixed(r.AIQ), fixed(r.AIQSingle))
+	return err
 }
 
 // fixed shows what is not money in four decimals.
