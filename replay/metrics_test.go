@@ -58,7 +58,8 @@ func TestPair_Route(t *testing.T) {
 	require.InDelta(t, (0+0+0.25+0.75)/4, worst.APGR, 1e-9)
 	require.InDelta(t, 0.75, worst.CPT50, 1e-9)
 	require.InDelta(t, 1, worst.CPT80, 1e-9)
-	require.Equal(t, p.Route(make([]float64, 4)), p.Route(make([]float64, 4)), "equal scores have one order")
+	even := p.Route(make([]float64, 4))
+	require.Equal(t, even, p.Route([]float64{7, 7, 7, 7}), "equal scores have one order")
 	// a loss is a loss: with one prompt that only the weak model can do, all calls to the strong one keep the whole lead again
 	loss := pairOf(t, "++-").Route([]float64{3, 2, 1})
 	require.InDelta(t, (0.5+1.5+1.5)/3, loss.APGR, 1e-9)

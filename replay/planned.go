@@ -81,13 +81,13 @@ const (
 	// its difference from the model at the most, as long as that is cheap: for a tenth of the model's cost it has to bring
 	// this many times the quality that the bar leaves to lose. Where it leaves none, any price is right.
 	safetyPrice = 0.7
-	safetyFloor = 0.04
+	safetyFloor = 0.02
 	// Rates of exchange that are tried, as multiples of what the model costs on average.
 	leastWorth, mostWorth, worthStep = 0.2, 1500.0, 1.12
 )
 
 // strengths are tried: from call paths that have little in common to ones that are all alike.
-func strengths() []float64 { return []float64{10, 30, 100, 300, 1000} }
+func strengths() []float64 { return []float64{30, 100, 300, 1000} }
 
 // Trainer holds what searching needs of one training file, so that many bars can be planned for.
 type Trainer struct {

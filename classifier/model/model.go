@@ -52,7 +52,13 @@ func New(p *Parameters, embedder embed.Embedder) (*Model, error) {
 	}); ok {
 		m.into = e.Into
 	}
-	m.scorer = NewScorer(p.Linear)
+	if p.Linear != nil {
+		m.scorer = NewScorer(p.Linear)
+		return m, nil
+	}
+	if m.scorer, err = ParseTrees(p.Trees, p.Dim); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 

@@ -213,25 +213,33 @@ type sweepResult struct {
 }
 
 func (c *evalCascadeCmd) sweep(a *app, judged *recorded) error {
-	bars := replay.SweepBars(c.Of)
-	plans, err := c.plans(a, judged, bars)
+	swept, err := c.swept(a, judged)
 	if err != nil {
 		return err
-	}
-	points, err := replay.Sweep(judged.replay, judged.judge, bars, plans)
-	if err != nil {
-		return err
-	}
-	singles := replay.Singles(judged.replay, judged.judge)
-	most := replay.Dearest(singles)
-	swept := sweepResult{
-		Suite: judged.replay.Suite, Of: c.Of, N: len(judged.replay.Rows), Points: points,
-		AIQ: replay.AIQ(points, most), AIQSingle: replay.AIQ(singles, most),
 	}
 	if c.JSON {
 		return json.NewEncoder(a.stdout).Encode(swept)
 	}
 	return swept.write(a.stdout)
+}
+
+// swept runs the plans of all bars.
+func (c *evalCascadeCmd) swept(a *app, judged *recorded) (*sweepResult, error) {
+	bars := replay.SweepBars(c.Of)
+	plans, err := c.plans(a, judged, bars)
+	if err != nil {
+		return nil, err
+	}
+	points, err := replay.Sweep(judged.replay, judged.judge, bars, plans)
+	if err != nil {
+		return nil, err
+	}
+	singles := replay.Singles(judged.replay, judged.judge)
+	most := replay.Dearest(singles)
+	return &sweepResult{
+		Suite: judged.replay.Suite, Of: c.Of, N: len(judged.replay.Rows), Points: points,
+		AIQ: replay.AIQ(points, most), AIQSingle: replay.AIQ(singles, most),
+	}, nil
 }
 
 func (r *sweepResult) write(w io.Writer) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/weirhq/weir/replay"
 )
 
 const replayData = "../../../shared/data/replay"
@@ -171,4 +174,29 @@ func TestEvalRouter(t *testing.T) {
 	require.InDelta(t, 0.75, apgr["oracle"], 0.02)
 	require.InDelta(t, 0.75, apgr["text, tasks seen"], 0.02)
 	require.InDelta(t, 0.5, apgr["random"], 0.25)
+}
+
+// The page of figures is that of this code: all of it but the plans, whose search takes minutes.
+func TestDocs_Evaluation(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/evaluation.md")
+	require.NoError(t, err)
+	for part := range strings.SplitSeq(reportText, "<!-- ") {
+		_, text, _ := strings.Cut(part, " -->\n")
+		require.Contains(t, string(page), strings.TrimSpace(text))
+	}
+	for _, s := range suites() {
+		t.Run(s.title, func(t *testing.T) {
+			t.Parallel()
+			c := &evalCascadeCmd{Recordings: recordingsOf(t, s.file), TasksExclude: s.exclude}
+			if s.prices != "" {
+				c.Prices = recordingsOf(t, s.prices)
+			}
+			judged, err := c.load(io.Discard, c.Recordings)
+			require.NoError(t, err)
+			var b strings.Builder
+			require.NoError(t, policyTable(&b, judged, s.policies, fallback(s.of, replay.Strongest(judged.replay, judged.judge))))
+			require.Contains(t, string(page), b.String(), "run weir eval report")
+		})
+	}
 }

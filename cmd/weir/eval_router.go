@@ -48,17 +48,9 @@ type routerResult struct {
 
 // Run judges scores.
 func (c *evalRouterCmd) Run(ctx context.Context, a *app) error {
-	file, err := os.Open(c.Recordings)
+	recordings, judge, err := c.read(a)
 	if err != nil {
-		return fmt.Errorf("read recordings: %w", err)
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	recordings, judge, bad, err := replay.Read(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Recordings, err)
-	}
-	if len(bad) > 0 {
-		_, _ = fmt.Fprintf(a.stderr, "%s: left out %d rows, first %s\n", c.Recordings, len(bad), bad[0])
+		return err
 	}
 	if c.Folds < 2 || c.Folds > len(recordings.Rows) {
 		return fmt.Errorf("%w: --folds is %d; it must be from 2 to one for each row", errUsage, c.Folds)
@@ -71,6 +63,22 @@ func (c *evalRouterCmd) Run(ctx context.Context, a *app) error {
 		return json.NewEncoder(a.stdout).Encode(result)
 	}
 	return result.write(a.stdout)
+}
+
+func (c *evalRouterCmd) read(a *app) (*replay.Recordings, *replay.Judge, error) {
+	file, err := os.Open(c.Recordings)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read recordings: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	recordings, judge, bad, err := replay.Read(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", c.Recordings, err)
+	}
+	if len(bad) > 0 {
+		_, _ = fmt.Fprintf(a.stderr, "%s: left out %d rows, first %s\n", c.Recordings, len(bad), bad[0])
+	}
+	return recordings, judge, nil
 }
 
 func (c *evalRouterCmd) judge(ctx context.Context, r *replay.Recordings, j *replay.Judge) (*routerResult, error) {

@@ -21,6 +21,8 @@ type modelsCmd struct {
 	Promote  modelsPromoteCmd  `cmd:"" help:"Let a trained model decide, from its file or by its hash."`
 	Shadow   modelsShadowCmd   `cmd:"" help:"Let a trained model look on, so that it can be compared before it decides."`
 	Rollback modelsRollbackCmd `cmd:"" help:"Let the model decide that did before; none, where none did."`
+	Vectors  modelsVectorsCmd  `cmd:"" help:"Write what a model sees of prompts, to train trees on it."`
+	Import   modelsImportCmd   `cmd:"" help:"Make a model file of trees that XGBoost saved."`
 }
 
 type modelsListCmd struct {
