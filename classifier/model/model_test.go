@@ -45,7 +45,7 @@ func someParameters(tb testing.TB, embedder embed.Embedder) *model.Parameters {
 		p.Linear.Embedding = append(p.Linear.Embedding, weights())
 	}
 	for i := range p.Grams {
-		p.Linear.Index = append(p.Linear.Index, uint16(i*131)) //nolint:gosec // below 2^16
+		p.Linear.Index = append(p.Linear.Index, uint16(i*131))
 		p.Linear.Grams = append(p.Linear.Grams, weights())
 	}
 	return p
