@@ -14,10 +14,11 @@ const (
 	AbstainedEmbedding    = "no embedding" // an embedder outside of the process failed
 )
 
-// DefaultCost is what it costs to serve a task of the row's class as the column's: a task that is too hard for its first
-// model costs its quality, one that is too easy only money.
+// DefaultCost is what it costs to serve a task of the row's class as the column's, in wrong classes: an expert's task that is
+// begun as a mechanical one is the dearest mistake, since a well-formed wrong answer may be accepted; the opposite only costs
+// money. Probabilities are calibrated, so that moderate figures are enough to make that mistake rare.
 func DefaultCost() [Classes][Classes]float64 {
-	return [Classes][Classes]float64{{0, 1, 1}, {2, 0, 1}, {5, 2, 0}}
+	return [Classes][Classes]float64{{0, 1, 1.5}, {1, 0, 1}, {2, 1, 0}}
 }
 
 // Prediction is what a model says of a task.

@@ -176,9 +176,9 @@ func TestDecide(t *testing.T) {
 	sure := h.Decide([model.Classes]float64{9, 0, 0}, 1)
 	require.Equal(t, 0, sure.Level())
 	require.Empty(t, sure.Abstained)
-	// L3 served as L1 costs five times what L1 served as L3 does: 0.3 of it is enough not to risk it
-	require.Equal(t, 2, new(h.Decide([model.Classes]float64{math.Log(0.55), math.Log(0.1), math.Log(0.35)}, 1)).Level())
-	h.Thresholds = model.Thresholds{Confidence: 0.9, CostGap: 0.5, Similarity: 0.5}
+	// L3 served as L1 is the dearest mistake: 0.45 of it is enough not to risk it
+	require.Equal(t, 2, new(h.Decide([model.Classes]float64{math.Log(0.5), math.Log(0.05), math.Log(0.45)}, 1)).Level())
+	h.Thresholds = model.Thresholds{Confidence: 0.9, CostGap: 0.7, Similarity: 0.5}
 	unsure := [model.Classes]float64{math.Log(0.8), math.Log(0.15), math.Log(0.05)}
 	require.Equal(t, model.AbstainedDistribution, h.Decide(unsure, 0.4).Abstained)
 	require.Equal(t, model.AbstainedConfidence, h.Decide(unsure, 1).Abstained)

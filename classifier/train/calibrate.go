@@ -12,10 +12,10 @@ type held struct {
 	level      int
 	scores     [classes]float64
 	similarity float64
-	weight     float64
 }
 
-// temperature is the divisor of the scores under which the held examples are likeliest. The likelihood has one maximum in
+// temperature is the divisor of the scores under which the held examples are likeliest. Every row counts alike: where groups
+// did, hundreds of small ones that are easy to tell would make the model sure of the large ones too. The likelihood has one maximum in
 // it, which a golden section finds between cold and hot.
 func temperature(all []held) float64 {
 	const cold, hot, steps = 0.05, 20.0, 60
@@ -23,7 +23,7 @@ func temperature(all []held) float64 {
 		t, sum := math.Exp(log), 0.0
 		for _, h := range all {
 			p := model.Softmax(h.scores, t)
-			sum -= h.weight * math.Log(max(p[h.level], 1e-300))
+			sum -= math.Log(max(p[h.level], 1e-300))
 		}
 		return sum
 	}

@@ -35,7 +35,7 @@ type Config struct {
 // Default is the configuration for an embedder, by the name that begins its ID.
 func Default(embedder string) Config {
 	return Config{
-		L2: 2e-4, EmbeddingScale: 1, GramScale: 1, CounterScale: 0.3, MinRows: 2, Folds: 5, Prototypes: 64,
+		L2: 3e-4, EmbeddingScale: 1.2, GramScale: 0.3, CounterScale: 0.6, MinRows: 2, GroupPower: 0.4, Folds: 5, Prototypes: 64,
 		SimilarityShare: 0.01, Target: 0.8, Seed: 1,
 	}
 }
@@ -96,7 +96,6 @@ func keepOut(set *Set, folds map[string]int, c Config) ([]held, error) {
 	for _, fold := range folds {
 		count = max(count, fold+1)
 	}
-	sizes := set.groups()
 	var all []held
 	for fold := range count {
 		rest := set.Select(func(e *Example) bool { return folds[e.Group] != fold })
@@ -109,7 +108,6 @@ func keepOut(set *Set, folds map[string]int, c Config) ([]held, error) {
 			if folds[e.Group] == fold {
 				all = append(all, held{
 					level: e.Level, scores: scorer.Score(&e.Vector), similarity: model.Similarity(e.Embedding, points),
-					weight: 1 / float64(sizes[e.Group]),
 				})
 			}
 		}
