@@ -36,8 +36,8 @@ func LabelledTasks(ctx context.Context, db DB, since time.Time, after uuid.UUID,
 		tried AS (
 		    SELECT p.id,
 		           max(CASE WHEN a.verdict = 'accepted' THEN l.level END) AS accepted,
-		           bool_or(a.verdict = 'rejected' AND l.level = 1 AND a.validator NOT LIKE 'agreement@%') AS mini_failed,
-		           bool_or(a.verdict = 'rejected' AND l.level = 2 AND a.validator NOT LIKE 'agreement@%') AS mid_failed
+		           bool_or(a.verdict = 'rejected' AND l.level = 1 AND coalesce(a.validator, '') NOT LIKE 'agreement@%') AS mini_failed,
+		           bool_or(a.verdict = 'rejected' AND l.level = 2 AND coalesce(a.validator, '') NOT LIKE 'agreement@%') AS mid_failed
 		    FROM page p
 		    JOIN weir.attempts a ON a.task_id = p.id
 		    JOIN weir.models m ON m.name = a.model
