@@ -55,19 +55,27 @@ func (c *trainCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	var file bytes.Buffer
-	modelHash, err := parameters.Write(&file)
+	modelHash, size, err := saveModel(c.Out, parameters)
 	if err != nil {
 		return err
 	}
-	err = writeAtomically(c.Out, func(f *os.File) error {
+	return c.say(a.stdout, parameters, modelHash, size, time.Since(start))
+}
+
+// saveModel writes a model file whole or not at all, and returns its hash and size.
+func saveModel(out string, p *model.Parameters) (hash string, size int, err error) {
+	var file bytes.Buffer
+	if hash, err = p.Write(&file); err != nil {
+		return "", 0, err
+	}
+	err = writeAtomically(out, func(f *os.File) error {
 		_, err := f.Write(file.Bytes())
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write %s: %w", c.Out, err)
+		return "", 0, fmt.Errorf("write %s: %w", out, err)
 	}
-	return c.say(a.stdout, parameters, modelHash, file.Len(), time.Since(start))
+	return hash, file.Len(), nil
 }
 
 func (c *trainCmd) rows(ctx context.Context, a *app) ([]train.Row, string, error) {

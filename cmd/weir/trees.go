@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -113,17 +112,9 @@ func (c *modelsImportCmd) Run(a *app) error {
 		},
 		Trees: document,
 	}
-	var file bytes.Buffer
-	hash, err := parameters.Write(&file)
+	hash, _, err := saveModel(c.Out, &parameters)
 	if err != nil {
 		return err
-	}
-	err = writeAtomically(c.Out, func(f *os.File) error {
-		_, err := f.Write(file.Bytes())
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write %s: %w", c.Out, err)
 	}
 	_, err = fmt.Fprintf(a.stdout, "wrote %s: model %s\n", c.Out, hash[:shortHash])
 	return err
