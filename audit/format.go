@@ -278,6 +278,8 @@ func (c Call) measured(r record, f figures) (Call, bool, error) {
 // checked refuses what says nothing of a call.
 func (c Call) checked() (Call, bool, error) {
 	switch {
+	case c.Count == 0 && c.Cost == nil:
+		return c, false, nil // a time without calls
 	case c.Model == "":
 		return c, false, badRow("names no model")
 	case c.Usage == nil && c.Cost == nil && !c.Failed:

@@ -67,7 +67,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		p := &r.Shown[i]
 		fmt.Fprintf(out, "%2d  %s\n    on %s\n    %s: %s\n    %s\n", i+1, narrow(p.Path, 90), narrow(p.modelsOf(), 90), p.Class, p.Why, p.Advice)
 		for _, window := range p.Windows {
-			fmt.Fprintf(out, "    %s: %s\n", window.Model, window.Text)
+			fmt.Fprintf(out, "    %s: %s\n", printable(window.Model), window.Text)
 		}
 	}
 	fmt.Fprint(out, "\nSignals\n\n")

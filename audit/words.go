@@ -51,7 +51,7 @@ func (r *Report) sentences() []string {
 		"each step comes on top of the one before, and is taken only where it costs less. The classes are a first guess: recorded outcomes decide",
 	}
 	if r.Unpriced > 0 {
-		lines = append(lines, fmt.Sprintf("%s calls have no known cost and are in no total: %s", shownCount(r.Unpriced), strings.Join(first(r.UnpricedModels, 8), ", ")))
+		lines = append(lines, fmt.Sprintf("%s calls have no known cost and are in no total: %s", shownCount(r.Unpriced), printable(strings.Join(first(r.UnpricedModels, 8), ", "))))
 	}
 	if r.Billed != nil {
 		lines = append(lines, fmt.Sprintf("the bills among the files say %s USD, which is not added to the calls' cost", shownUSD(*r.Billed)))

@@ -59,6 +59,12 @@ func (c *auditCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if bad, first := audit.Bad(readings); !slices.ContainsFunc(readings, func(g *audit.Reading) bool { return g.Rows > 0 }) {
+		if bad == 0 {
+			return errors.New("no row of the files is a call")
+		}
+		return fmt.Errorf("no row of the files could be read; of %d bad ones the first is %s:%d: %s", bad, first[0].File, first[0].Line, first[0].Reason)
+	}
 	ladder := c.ladder(collector)
 	assume := audit.DefaultAssumptions()
 	assume.Accepted, assume.Batchable = c.Accepted, c.Batchable

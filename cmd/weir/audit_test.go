@@ -100,6 +100,10 @@ func TestAudit_Refuses(t *testing.T) {
 		_, err := runAlone(t, "audit", log, c.flag)
 		require.ErrorContains(t, err, c.says)
 	}
-	_, err := runAlone(t, "audit", filepath.Join(t.TempDir(), "none.csv"))
+	bad := filepath.Join(t.TempDir(), "bad.csv")
+	require.NoError(t, os.WriteFile(bad, []byte("timestamp,model,cost\nnever,gpt-4o,1\n"), 0o600))
+	_, err := runAlone(t, "audit", bad)
+	require.ErrorContains(t, err, bad+`:2: timestamp "never" is no time`)
+	_, err = runAlone(t, "audit", filepath.Join(t.TempDir(), "none.csv"))
 	require.Error(t, err)
 }
