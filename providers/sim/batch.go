@@ -144,6 +144,14 @@ func (l *shelf) schedule(at time.Time) {
 	l.due.Store(at.UnixNano())
 }
 
+// name is the id by which the client knows a batch.
+func (b *batch) name() string {
+	prefixes := map[batchAPI]string{
+		anthropicBatches: messageBatchPrefix, openAIBatches: openAIBatchPrefix, geminiBatches: geminiBatchPrefix,
+	}
+	return prefixes[b.api] + b.id
+}
+
 // next is when something happens to a batch.
 func (b *batch) next() (time.Time, bool) {
 	switch b.stage {

@@ -124,7 +124,7 @@ func (s *Server) showMessageBatch(c *call, b *batch) (document, *problem) {
 }
 
 func (s *Server) messageBatchOf(c *call, b *batch) messageBatch {
-	id := messageBatchPrefix + b.id
+	id := b.name()
 	view := messageBatch{
 		ID: id, Type: "message_batch", ProcessingStatus: "in_progress", CreatedAt: b.created.UTC(), ExpiresAt: b.expires.UTC(),
 		RequestCounts: messageCounts{Processing: len(b.lines)},
@@ -192,7 +192,7 @@ func (s *Server) deleteMessageBatch(_ *call, b *batch) (document, *problem) {
 		return document{}, &problem{kind: conflict, message: "a batch that is in progress cannot be deleted: cancel it first"}
 	}
 	s.batches.remove(b)
-	return document{body: fmt.Appendf(nil, `{"id":"%s%s","type":"message_batch_deleted"}`, messageBatchPrefix, b.id)}, nil
+	return document{body: fmt.Appendf(nil, `{"id":"%s","type":"message_batch_deleted"}`, b.name())}, nil
 }
 
 // messageResults is a line for each request, in no order that means anything.

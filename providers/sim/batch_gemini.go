@@ -22,6 +22,8 @@ type geminiBatch struct {
 	results string
 }
 
+const geminiBatchPrefix = "batches/"
+
 // operation is a batch as Gemini's API shows it.
 type operation struct {
 	Name     string          `json:"name"`
@@ -68,7 +70,7 @@ func (s *Server) handleGeminiBatches(mux *http.ServeMux) {
 			id, _ := strings.CutSuffix(c.r.PathValue("id"), ":cancel")
 			b := s.batches.batch(geminiBatches, id)
 			if b == nil {
-				return document{}, &problem{kind: notFound, message: "Requested entity was not found: batches/" + id}
+				return document{}, &problem{kind: notFound, message: "Requested entity was not found: " + geminiBatchPrefix + id}
 			}
 			return answer(c, b)
 		})
@@ -231,8 +233,7 @@ func (s *Server) listGeminiBatches(c *call) (document, *problem) {
 }
 
 func viewOperation(c *call, b *batch) operation {
-	name := "batches/" + b.id
-	t := b.tally()
+	name, t := b.name(), b.tally()
 	o := operation{Name: name, Metadata: geminiBatchView{
 		Type:  "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",
 		Model: "models/" + b.gemini.model, DisplayName: b.gemini.displayName, Name: name, State: geminiState(b.stage),

@@ -50,7 +50,7 @@ func attemptHeaders() []string {
 // lineCall is a line as a call.
 func (s *Server) lineCall(b *batch, l *line, at time.Time) (*call, *problem) {
 	w := b.newWire()
-	c := &call{server: s, wire: w, body: l.body, entry: Entry{At: at, API: w.name(), Batch: b.id, AttemptID: l.id}}
+	c := &call{server: s, wire: w, body: l.body, entry: Entry{At: at, API: w.name(), Batch: b.name(), AttemptID: l.id}}
 	if len(l.body) > maxBody {
 		return c, &problem{kind: tooLarge, message: "Request exceeds the maximum size"}
 	}

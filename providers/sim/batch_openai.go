@@ -316,7 +316,7 @@ func second(at time.Time) *int64 {
 
 func viewBatch(b *batch) batchView {
 	v := batchView{
-		ID: openAIBatchPrefix + b.id, Object: "batch", Endpoint: b.openAI.endpoint, Model: orNull(b.model),
+		ID: b.name(), Object: "batch", Endpoint: b.openAI.endpoint, Model: orNull(b.model),
 		InputFileID: b.openAI.input, CompletionWindow: "24h", Status: statusOf(b),
 		OutputFileID: orNull(b.openAI.output), ErrorFileID: orNull(b.openAI.failed),
 		CreatedAt: b.created.Unix(), InProgressAt: second(b.began), ExpiresAt: b.expires.Unix(),
@@ -377,7 +377,7 @@ func (s *Server) fileOpenAIResults(b *batch) {
 		}
 		f := &storedFile{
 			api: openAIBatches, id: openAIFilePrefix + s.batches.newID(s.config.Seed), content: content, created: b.over,
-			name: openAIBatchPrefix + b.id + name, purpose: "batch_output",
+			name: b.name() + name, purpose: "batch_output",
 			expires: b.over.Add(orDefault(b.openAI.keep, orDefault(s.config.Batches.Kept, openAIKept))),
 		}
 		s.batches.files = append(s.batches.files, f)

@@ -42,7 +42,7 @@ type Entry struct {
 	Model string `json:"model"`
 	// Labels are what the client keeps beside the request, in the dialects that take them.
 	Labels map[string]string `json:"labels,omitempty"`
-	// Batch is the batch that the request is a line of, empty for a call. Such a request is billed at the batch's price, and
+	// Batch is the id of the batch that the request is a line of, empty for a call. Such a request is billed at the batch's price, and
 	// its AttemptID is the id that the client gave the line, unless the line's own metadata names one.
 	Batch string `json:"batch,omitempty"`
 	// Status is the HTTP status of the answer, 0 while there is none and when none was sent.
