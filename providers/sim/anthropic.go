@@ -347,7 +347,11 @@ func appendMessagesUsage(b []byte, r *reply) []byte {
 	b = strconv.AppendInt(b, u.CacheWrite1h, 10)
 	b = append(b, `},"output_tokens":`...)
 	b = strconv.AppendInt(b, u.Output, 10)
-	return append(b, `,"service_tier":"standard"}`...)
+	b = append(b, `,"service_tier":`...)
+	if r.batched {
+		return append(b, `"batch"}`...)
+	}
+	return append(b, `"standard"}`...)
 }
 
 func (messages) failure(p *problem, requestID string) ([]byte, int) {

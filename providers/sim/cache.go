@@ -87,16 +87,25 @@ type metered struct {
 	cachedImages int64
 }
 
+// atHand says that a question finds a prefix. A line of a batch finds what earlier batches wrote, and what calls wrote only
+// where the line is worked off near them.
+func (s *Server) atHand(q *question, p prefix, now time.Time) bool {
+	if q.batched && s.batches.cache.has(p, now) {
+		return true
+	}
+	return !q.apart && s.cache.has(p, now)
+}
+
 // overhead is what a turn costs beyond its text.
 const overhead = 3
 
 // meter bills a prompt as its provider does.
 func (s *Server) meter(q *question, m *model, w wire, now time.Time) metered {
 	if _, ok := w.(messages); ok {
-		return s.meterMarked(q, m, now, lookback)
+		return s.meterMarked(q, m, w, now, lookback)
 	}
 	if q.explicit {
-		return s.meterExplicit(q, m, now)
+		return s.meterExplicit(q, m, w, now)
 	}
 	out, grid := s.meterAutomatic(q, m, w, now)
 	if _, ok := w.(generate); ok {
@@ -131,8 +140,8 @@ func (s *Server) splitImages(q *question, w wire, out *metered, read int) {
 
 // meterExplicit caches the prefixes that end with a breakpoint, and nothing else, as OpenAI's explicit mode does. Older
 // models write for nothing.
-func (s *Server) meterExplicit(q *question, m *model, now time.Time) metered {
-	out := s.meterMarked(q, m, now, 1)
+func (s *Server) meterExplicit(q *question, m *model, w wire, now time.Time) metered {
+	out := s.meterMarked(q, m, w, now, 1)
 	out.usage.Input += overhead // that of the answer's first words
 	if !m.CacheWrites {
 		out.usage.Input += out.usage.CacheWrite30m + out.usage.CacheWrite12h
@@ -150,12 +159,12 @@ func (m *model) seedOf(q *question) uint64 {
 }
 
 // meterMarked caches the prefixes that end with a marked block. What is read may end so many blocks before one.
-func (s *Server) meterMarked(q *question, m *model, now time.Time, lookback int) metered {
+func (s *Server) meterMarked(q *question, m *model, w wire, now time.Time, lookback int) metered {
 	prefixes := make([]prefix, len(q.blocks))
 	total, marked := 0, false
 	key := m.seedOf(q)
 	for i, b := range q.blocks {
-		total += s.size(b, messages{}) + overhead
+		total += s.size(b, w) + overhead
 		marked = marked || b.ttl > 0
 		prefixes[i] = prefix{tokens: total, ttl: s.lifetime(b.ttl)}
 	}
@@ -218,7 +227,7 @@ func (s *Server) longestRead(q *question, m *model, prefixes []prefix, now time.
 		for j := i; j >= 0 && j > i-lookback; j-- {
 			p := prefixes[j]
 			p.ttl = prefixes[i].ttl
-			if p.tokens >= m.MinCache && s.cache.has(p, now) {
+			if p.tokens >= m.MinCache && s.atHand(q, p, now) {
 				return p.tokens
 			}
 		}
@@ -239,7 +248,7 @@ func (s *Server) meterAutomatic(q *question, m *model, w wire, now time.Time) (o
 	}
 	grid := s.grid(q, m, w)
 	for i := len(grid) - 1; i >= 0 && read == 0; i-- {
-		if s.cache.has(grid[i], now) {
+		if s.atHand(q, grid[i], now) {
 			read = grid[i].tokens
 		}
 	}

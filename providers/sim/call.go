@@ -57,7 +57,7 @@ func (c *call) serve(ctx context.Context) {
 			return
 		}
 	}
-	fault := c.server.faults.next(c.q.model, c.body, c.entry.At)
+	fault := c.server.faults.next(callsMet, c.q.model, c.body, c.entry.At)
 	c.entry.Fault = fault
 	if c.failAtOnce(fault) {
 		return
@@ -79,7 +79,12 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 	case len(c.body) > maxBody:
 		return &problem{kind: tooLarge, message: "Request exceeds the maximum size"}
 	}
-	q, problem := c.wire.parse(c.body, c.r.Header)
+	return c.understand(c.r.Header)
+}
+
+// understand reads what the body asks for.
+func (c *call) understand(header http.Header) *problem {
+	q, problem := c.wire.parse(c.body, header)
 	c.entry.API = c.wire.name() // where APIs share a path, the body tells whose it is
 	if q != nil {
 		c.q = q
@@ -91,10 +96,24 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 
 // admit refuses what the account or the model does not allow.
 func (c *call) admit() *problem {
-	key := c.server.config.Key
-	if key != "" && c.q.key != key && !carries(c.r.Header, key) {
+	if key := c.server.config.Key; key == "" || c.q.key != key {
+		if problem := c.authorize(); problem != nil {
+			return problem
+		}
+	}
+	return c.assign()
+}
+
+// authorize refuses a request whose headers do not have the key, where one is asked for.
+func (c *call) authorize() *problem {
+	if key := c.server.config.Key; key != "" && !carries(c.r.Header, key) {
 		return &problem{kind: unauthorized, message: "The API key is not valid"}
 	}
+	return nil
+}
+
+// assign finds the model that is asked for and refuses what it does not allow.
+func (c *call) assign() *problem {
 	if c.model = c.server.modelOf(c.q.model); c.q.embedding != nil {
 		c.model = c.server.embedderOf(c.q.model)
 	}

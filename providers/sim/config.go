@@ -29,6 +29,8 @@ type Config struct {
 	Faults map[Fault]int
 	// Scripts are faults that are not left to chance.
 	Scripts []Script
+	// Batches is how batches of requests are worked off.
+	Batches Batches
 	// Drip is the time between two bytes of an answer under FaultDrip. Default 1 s.
 	Drip time.Duration
 	// MinCacheTokens is the shortest prefix that is cached, for all models. Default: the profiles'.
@@ -66,6 +68,7 @@ func (c Config) withDefaults() Config {
 	c.Tokens = orDefault(c.Tokens, TokensExact)
 	c.Drip = orDefault(c.Drip, defaultDrip)
 	c.LedgerEntries = orDefault(c.LedgerEntries, defaultLedgerEntries)
+	c.Batches = c.Batches.withDefaults(c.Instant, c.Speed)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -84,19 +87,7 @@ func (c Config) check() error {
 	if c.Speed < 0 || c.MinCacheTokens < 0 || c.LedgerEntries < 0 || c.CacheTTL < 0 || c.Drip < 0 {
 		mistakes = append(mistakes, errors.New("speed, cache and ledger settings must not be negative"))
 	}
-	total := 0
-	for fault, share := range c.Faults {
-		if !fault.known() {
-			mistakes = append(mistakes, fmt.Errorf("fault %q is unknown", fault))
-		}
-		if share < 0 {
-			mistakes = append(mistakes, fmt.Errorf("the share of fault %q is negative", fault))
-		}
-		total += share
-	}
-	if total > wholeShare {
-		mistakes = append(mistakes, errors.New("the faults' shares add up to more than 1000 thousandths"))
-	}
+	mistakes = append(mistakes, checkShares(c.Faults, Fault.known), c.Batches.check())
 	for _, script := range c.Scripts {
 		mistakes = append(mistakes, script.check())
 	}
@@ -107,6 +98,25 @@ func (c Config) check() error {
 	}
 	for id, p := range c.Models {
 		mistakes = append(mistakes, p.check(id))
+	}
+	return errors.Join(mistakes...)
+}
+
+// checkShares reports what is wrong with shares of faults, of which some are known.
+func checkShares(shares map[Fault]int, known func(Fault) bool) error {
+	var mistakes []error
+	total := 0
+	for fault, share := range shares {
+		if !known(fault) {
+			mistakes = append(mistakes, fmt.Errorf("fault %q is unknown", fault))
+		}
+		if share < 0 {
+			mistakes = append(mistakes, fmt.Errorf("the share of fault %q is negative", fault))
+		}
+		total += share
+	}
+	if total > wholeShare {
+		mistakes = append(mistakes, errors.New("the faults' shares add up to more than 1000 thousandths"))
 	}
 	return errors.Join(mistakes...)
 }

@@ -29,7 +29,7 @@ func (c *call) serveCount(ctx context.Context, k counting) {
 		return
 	}
 	c.server.counts.Add(1)
-	if fault := c.server.faults.nextCount(c.q.model, c.entry.At); fault == FaultTimeout {
+	if fault := c.server.faults.nextOf(countsMet, c.q.model, c.entry.At); fault == FaultTimeout {
 		select {
 		case <-ctx.Done():
 		case <-c.server.done:
@@ -62,7 +62,7 @@ func (c *call) tokens() (int64, *problem) {
 	}
 	total := 0
 	for _, b := range c.q.blocks {
-		total += s.counter.count(b.text) + overhead
+		total += s.size(b, c.wire) + overhead
 	}
 	if _, ok := c.wire.(messages); !ok {
 		total += overhead // that of the answer's first words

@@ -34,6 +34,17 @@ const (
 	FaultStandard  Fault = "standard"  // the answer is served, and billed, in the standard tier, whichever was asked for
 )
 
+// The faults of batches. Those of the first group meet a batch, those of the second its lines.
+const (
+	FaultBatchFailed  Fault = "batch_failed"  // no line is worked off: the batch fails, or all its lines do where no batch can
+	FaultBatchExpired Fault = "batch_expired" // half of the lines are worked off, the rest expires
+	FaultBatchStalled Fault = "batch_stalled" // no line is worked off until the batch expires
+	FaultBatchFull    Fault = "batch_full"    // the account's batches hold as many tokens as they may
+
+	FaultLineMissing Fault = "line_missing" // the line is answered and billed, but not among the results
+	FaultLineTwice   Fault = "line_twice"   // the line is among the results twice
+)
+
 // faults are all faults in the order in which chance looks at them.
 func faults() []Fault {
 	return []Fault{
@@ -43,6 +54,24 @@ func faults() []Fault {
 }
 
 func (f Fault) known() bool { return slices.Contains(faults(), f) }
+
+// meetsBatch says that a fault can meet the creation of a batch, and what becomes of it.
+func (f Fault) meetsBatch() bool {
+	own := []Fault{
+		FaultBatchFailed, FaultBatchExpired, FaultBatchStalled, FaultBatchFull, FaultHTML, FaultTimeout, FaultReset,
+	}
+	return slices.Contains(own, f) || f.problem() != nil
+}
+
+// meetsLine says that a fault can meet a line of a batch.
+func (f Fault) meetsLine() bool {
+	return f == FaultLineMissing || f == FaultLineTwice || f == FaultNoUsage || f.problem() != nil
+}
+
+// lineFaults are the faults that meet lines, in the order in which chance looks at them.
+func lineFaults() []Fault {
+	return append(slices.DeleteFunc(faults(), func(f Fault) bool { return !f.meetsLine() }), FaultLineMissing, FaultLineTwice)
+}
 
 // problem is the error answer of a fault, nil for faults that are no answer.
 func (f Fault) problem() *problem {
@@ -62,6 +91,7 @@ func (f Fault) problem() *problem {
 	case FaultNoRoom:
 		return &problem{kind: noRoom, message: "Resource unavailable: try again later, or in the default tier"}
 	case FaultHTML, FaultTimeout, FaultReset, FaultTruncated, FaultDrip, FaultNoUsage, FaultStandard:
+	case FaultBatchFailed, FaultBatchExpired, FaultBatchStalled, FaultBatchFull, FaultLineMissing, FaultLineTwice:
 	}
 	return nil
 }
@@ -75,6 +105,10 @@ type Script struct {
 	// Counts has it meet questions for a count of tokens, and nothing else. Only faults that are an error's answer, and the
 	// timeout, do.
 	Counts bool `json:"counts,omitempty"`
+	// Batches has it meet batches as they are created, and Lines the requests in batches, and nothing else. A batch is of the
+	// model of its first line.
+	Batches bool `json:"batches,omitempty"`
+	Lines   bool `json:"lines,omitempty"`
 	// After is how many matching requests are spared first, and Count how many are met then; 0 means all.
 	After int `json:"after,omitempty"`
 	Count int `json:"count,omitempty"`
@@ -84,8 +118,15 @@ type Script struct {
 }
 
 func (s Script) check() error {
-	if !s.Fault.known() {
+	of := s.of()
+	switch {
+	case s.Counts && (s.Batches || s.Lines), s.Batches && s.Lines:
+		return errors.New("a script meets counts, batches or lines, and not two of them")
+	case of == batchesMet && s.Fault.meetsBatch(), of == linesMet && s.Fault.meetsLine():
+	case !s.Fault.known() && !s.Fault.meetsBatch() && !s.Fault.meetsLine():
 		return fmt.Errorf("fault %q is unknown", s.Fault)
+	case of == batchesMet, of == linesMet, !s.Fault.known():
+		return fmt.Errorf("fault %q does not meet %s", s.Fault, of)
 	}
 	if s.After < 0 || s.Count < 0 {
 		return errors.New("a script's after and count must not be negative")
@@ -96,14 +137,36 @@ func (s Script) check() error {
 	return nil
 }
 
+// met is what a script meets.
+type met string
+
+const (
+	callsMet   met = "calls"
+	countsMet  met = "questions for a count"
+	batchesMet met = "batches"
+	linesMet   met = "lines of batches"
+)
+
+func (s Script) of() met {
+	switch {
+	case s.Counts:
+		return countsMet
+	case s.Batches:
+		return batchesMet
+	case s.Lines:
+		return linesMet
+	}
+	return callsMet
+}
+
 // running is a script and how many requests it has seen.
 type running struct {
 	Script
 	seen int
 }
 
-func (r *running) meets(model string, counts bool, now time.Time) bool {
-	if r.Counts != counts || r.Model != "" && r.Model != model || now.Before(r.From) || !r.Until.IsZero() && !now.Before(r.Until) {
+func (r *running) meets(model string, what met, now time.Time) bool {
+	if r.of() != what || r.Model != "" && r.Model != model || now.Before(r.From) || !r.Until.IsZero() && !now.Before(r.Until) {
 		return false
 	}
 	r.seen++
@@ -112,8 +175,9 @@ func (r *running) meets(model string, counts bool, now time.Time) bool {
 
 // faultPlan decides which requests meet a fault.
 type faultPlan struct {
-	seed   uint64
-	shares map[Fault]int
+	seed uint64
+	// shares are those by chance, of calls and of lines.
+	shares map[met]map[Fault]int
 	mu     sync.Mutex
 	// scripts are asked in their order, the first that meets a request decides.
 	scripts []*running
@@ -122,7 +186,10 @@ type faultPlan struct {
 }
 
 func newFaultPlan(c Config) *faultPlan {
-	p := &faultPlan{seed: c.Seed, shares: maps.Clone(c.Faults), asked: map[uint64]uint64{}}
+	p := &faultPlan{
+		seed: c.Seed, asked: map[uint64]uint64{},
+		shares: map[met]map[Fault]int{callsMet: maps.Clone(c.Faults), linesMet: maps.Clone(c.Batches.Faults)},
+	}
 	for _, s := range c.Scripts {
 		p.add(s)
 	}
@@ -142,35 +209,39 @@ func (p *faultPlan) remove(model string) {
 	p.scripts = slices.DeleteFunc(p.scripts, func(r *running) bool { return model == "" || r.Model == model })
 }
 
-// nextCount is the fault that a question for a count meets: chance plays no part.
-func (p *faultPlan) nextCount(model string, now time.Time) Fault {
+// nextOf is the fault that something other than a call meets: chance plays no part.
+func (p *faultPlan) nextOf(what met, model string, now time.Time) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.scripted(what, model, now)
+}
+
+func (p *faultPlan) scripted(what met, model string, now time.Time) Fault {
 	for _, s := range p.scripts {
-		if s.meets(model, true, now) {
+		if s.meets(model, what, now) {
 			return s.Fault
 		}
 	}
 	return ""
 }
 
-// next is the fault that a request meets, empty for none.
-func (p *faultPlan) next(model string, body []byte, now time.Time) Fault {
+// next is the fault that a call or a line of a batch meets, empty for none.
+func (p *faultPlan) next(what met, model string, body []byte, now time.Time) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, s := range p.scripts {
-		if s.meets(model, false, now) {
-			return s.Fault
-		}
+	f := p.scripted(what, model, now)
+	if f != "" || len(p.shares[what]) == 0 {
+		return f
 	}
-	if len(p.shares) == 0 {
-		return ""
+	order := faults()
+	if what == linesMet {
+		order = lineFaults()
 	}
 	key := dice.Hash(p.seed, body)
 	p.asked[key]++
 	roll := dice.New(key+p.asked[key], "fault").Below(wholeShare)
-	for _, f := range faults() {
-		if roll -= p.shares[f]; roll < 0 {
+	for _, f := range order {
+		if roll -= p.shares[what][f]; roll < 0 {
 			return f
 		}
 	}

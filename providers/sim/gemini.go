@@ -340,7 +340,8 @@ func geminiWords(p *problem) string {
 		return "The input token count exceeds the maximum number of tokens allowed: " + p.message
 	case tooLarge:
 		return "Request payload size exceeds the limit: " + strconv.Itoa(maxBody) + " bytes."
-	case invalid, unauthorized, unknownModel, rateLimited, quotaSpent, serverError, unavailable, overloaded, noRoom:
+	case invalid, unauthorized, unknownModel, rateLimited, quotaSpent, serverError, unavailable, overloaded, noRoom, notFound,
+		conflict:
 	}
 	return p.message
 }
@@ -359,7 +360,7 @@ func appendDetails(b []byte, p *problem, code string) []byte {
 		b = append(b, `"}]},`+google+`RetryInfo","retryDelay":"`...)
 		b = strconv.AppendFloat(b, orDefault(p.retryAfter, time.Second).Seconds(), 'f', -1, 64)
 		return append(b, `s"}`...)
-	case invalid, unknownModel, tooLarge, tooLong, serverError, unavailable, overloaded, noRoom:
+	case invalid, unknownModel, tooLarge, tooLong, serverError, unavailable, overloaded, noRoom, notFound, conflict:
 	}
 	return b
 }

@@ -42,6 +42,9 @@ type Entry struct {
 	Model string `json:"model"`
 	// Labels are what the client keeps beside the request, in the dialects that take them.
 	Labels map[string]string `json:"labels,omitempty"`
+	// Batch is the id of the batch that the request is a line of, empty for a call. Such a request is billed at the batch's price, and
+	// its AttemptID is the id that the client gave the line, unless the line's own metadata names one.
+	Batch string `json:"batch,omitempty"`
 	// Status is the HTTP status of the answer, 0 while there is none and when none was sent.
 	Status int `json:"status"`
 	// Usage is what is billed: nothing unless the model began.
@@ -51,7 +54,8 @@ type Entry struct {
 	// Finished is when the request was over; zero while it is not.
 	Finished time.Time `json:"finished,omitzero"`
 	Outcome  Outcome   `json:"outcome"`
-	// Tier is the service tier that the answer names, empty for APIs whose tiers are not simulated.
+	// Tier is the service tier that the answer names, empty for APIs whose tiers are not simulated, and batch for the lines
+	// of a batch.
 	Tier string `json:"tier,omitempty"`
 	// Fault is what met the request.
 	Fault Fault `json:"fault,omitempty"`
@@ -88,7 +92,10 @@ const chunk = 4096
 func newLedger(most int) *ledger { return &ledger{most: most, totals: map[string]*Totals{}} }
 
 // begin notes a request and gives its number. It returns when the file has it.
-func (l *ledger) begin(e *Entry) {
+func (l *ledger) begin(e *Entry) { l.enter(e, true) }
+
+// enter notes a request and gives its number. It returns at once, or when the file has it and all that came before.
+func (l *ledger) enter(e *Entry, wait bool) {
 	l.mu.Lock()
 	l.last++
 	e.Seq = l.last
@@ -106,7 +113,7 @@ func (l *ledger) begin(e *Entry) {
 		t.Played[e.Played]++
 	}
 	l.mu.Unlock()
-	l.file.write(*e, true)
+	l.file.write(*e, wait)
 }
 
 // finish notes how a request ended.
@@ -148,6 +155,7 @@ func addUsage(sum *task.Usage, u task.Usage) {
 	sum.CacheWrite5m += u.CacheWrite5m
 	sum.CacheWrite30m += u.CacheWrite30m
 	sum.CacheWrite1h += u.CacheWrite1h
+	sum.CacheWrite12h += u.CacheWrite12h
 	sum.InputImage += u.InputImage
 	sum.Output += u.Output
 	sum.Reasoning += u.Reasoning

@@ -31,6 +31,8 @@ const (
 	unavailable
 	overloaded
 	noRoom
+	notFound
+	conflict
 )
 
 // term is a wire format's way of saying that something went wrong.
@@ -58,8 +60,10 @@ func anthropicTerm(k problemKind) term {
 		return term{status: http.StatusBadRequest, kind: "invalid_request_error"}
 	case unauthorized:
 		return term{status: http.StatusUnauthorized, kind: "authentication_error"}
-	case unknownModel:
+	case unknownModel, notFound:
 		return term{status: http.StatusNotFound, kind: "not_found_error"}
+	case conflict: // what a batch's state does not allow
+		return term{status: http.StatusBadRequest, kind: "invalid_request_error"}
 	case tooLarge:
 		return term{status: http.StatusRequestEntityTooLarge, kind: "request_too_large"}
 	case rateLimited, quotaSpent:
@@ -88,6 +92,10 @@ func openAITerm(k problemKind) term {
 		return term{status: http.StatusUnauthorized, kind: request, code: "invalid_api_key"}
 	case unknownModel:
 		return term{status: http.StatusNotFound, kind: request, code: "model_not_found"}
+	case notFound:
+		return term{status: http.StatusNotFound, kind: request}
+	case conflict:
+		return term{status: http.StatusConflict, kind: request}
 	case tooLarge:
 		return term{status: http.StatusRequestEntityTooLarge, kind: request, code: "request_too_large"}
 	case rateLimited:
@@ -112,8 +120,10 @@ func geminiTerm(k problemKind) term {
 		return term{status: http.StatusBadRequest, kind: "INVALID_ARGUMENT"}
 	case unauthorized:
 		return term{status: http.StatusBadRequest, kind: "INVALID_ARGUMENT", code: "API_KEY_INVALID"}
-	case unknownModel:
+	case unknownModel, notFound:
 		return term{status: http.StatusNotFound, kind: "NOT_FOUND"}
+	case conflict:
+		return term{status: http.StatusBadRequest, kind: "FAILED_PRECONDITION"}
 	case rateLimited:
 		return term{status: http.StatusTooManyRequests, kind: exhausted, code: "GenerateRequestsPerMinutePerProjectPerModel"}
 	case quotaSpent:

@@ -34,6 +34,8 @@ type question struct {
 	key         string
 	// embedding is what a model for embeddings is asked for, nil for others.
 	embedding *embedding
+	// batched says that it is a line of a batch, and apart that it is worked off where nothing is at hand that calls wrote.
+	batched, apart bool
 	// uncounted says that the answer is not to tell what was billed.
 	uncounted bool
 	// attempt is the client's id of the request, and recording its id of the prompt.

@@ -27,6 +27,8 @@ type Server struct {
 	counter counter
 	player  *player
 	cache   promptCache
+	batches shelf
+	api     http.Handler // of batches and files
 	faults  *faultPlan
 	gate    gate
 	ledger  *ledger
@@ -80,7 +82,8 @@ func New(cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
-	s.control = s.newControl()
+	s.control, s.api = s.newControl(), s.newBatchAPI()
+	s.batches.due.Store(never)
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	return s, nil
 }
@@ -179,7 +182,10 @@ func (s *Server) AddFault(script Script) error {
 func (s *Server) RemoveFaults(model string) { s.faults.remove(model) }
 
 // Ledger is a copy of the ledger, oldest entry first.
-func (s *Server) Ledger() []Entry { return s.ledger.entries() }
+func (s *Server) Ledger() []Entry {
+	s.catchUp()
+	return s.ledger.entries()
+}
 
 // Stats is what the ledger adds up to.
 type Stats struct {
@@ -190,16 +196,22 @@ type Stats struct {
 	Dropped int64 `json:"dropped"`
 	// Counts is the number of questions for a count of tokens, answered or met by a fault.
 	Counts int64 `json:"counts"`
+	// Batches is the number of batches that are not over.
+	Batches int `json:"batches"`
 }
 
 // Stats sums the ledger up.
 func (s *Server) Stats() Stats {
+	s.catchUp()
 	totals, dropped := s.ledger.stats()
-	return Stats{Models: totals, Held: s.Held(), Dropped: dropped, Counts: s.counts.Load()}
+	return Stats{
+		Models: totals, Held: s.Held(), Dropped: dropped, Counts: s.counts.Load(), Batches: s.batches.unfinished(),
+	}
 }
 
 // ServeHTTP routes by the end of the path, because base URLs have prefixes of their own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.catchUp()
 	path := r.URL.Path
 	generated, isGenerate := modelOfPath(path, ":generateContent")
 	counted, isCount := modelOfPath(path, ":countTokens")
@@ -236,6 +248,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.post(w, r, batchEmbed{generate{model: embedded}})
 	case isGenerate:
 		s.post(w, r, generate{model: generated})
+	case s.isBatchPath(path):
+		s.serveBatches(w, r)
 	default:
 		http.Error(w, "the simulator serves POST .../v1/messages, .../chat/completions, .../responses, "+
 			".../models/{model}:generateContent, .../embeddings, .../models/{model}:batchEmbedContents, .../v2/translate, "+

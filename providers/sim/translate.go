@@ -114,7 +114,7 @@ func deeplStatus(k problemKind) int {
 		return http.StatusServiceUnavailable
 	case overloaded, noRoom:
 		return statusOverloaded
-	case serverError:
+	case serverError, notFound, conflict: // the last two are those of batches
 	}
 	return http.StatusInternalServerError
 }
@@ -170,7 +170,7 @@ func (libre) failure(p *problem, _ string) ([]byte, int) {
 		words, status = "Slowdown: "+p.message, http.StatusTooManyRequests
 	case unavailable, overloaded, noRoom:
 		status = http.StatusServiceUnavailable
-	case serverError:
+	case serverError, notFound, conflict: // the last two are those of batches
 	}
 	return append(httpcall.AppendString([]byte(`{"error":`), words), '}'), status
 }

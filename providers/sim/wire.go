@@ -33,7 +33,9 @@ type reply struct {
 	// cachedImages is how many of the tokens read from the cache are those of images.
 	cachedImages int64
 	tier         string
-	unmetered    bool
+	// batched says that the answer is a line of a batch, which some formats name as its tier.
+	batched   bool
+	unmetered bool
 	// cost is what the provider says that it bills, nil when it does not say.
 	cost *task.Pico
 }
