@@ -362,7 +362,7 @@ func (s *Server) fileGeminiResults(b *batch) {
 		content = append(httpcall.AppendString(content, l.id), ',')
 		content = append(l.appendGeminiResult(content), "}\n"...)
 	}
-	b.gemini.results = geminiFilePrefix + "batch-" + b.id
+	b.gemini.results = geminiFilePrefix + s.batches.newID(s.config.Seed) // the SDK reads letters and digits in an address only
 	s.batches.files = append(s.batches.files, &storedFile{
 		api: geminiBatches, id: b.gemini.results, name: b.gemini.displayName, mediaType: "application/jsonl", content: content,
 		created: b.over, expires: b.over.Add(orDefault(s.config.Batches.Kept, geminiKept)), made: true,

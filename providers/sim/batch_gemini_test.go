@@ -186,7 +186,7 @@ func TestGeminiBatches_ByFile(t *testing.T) {
 	now.add(turnaround)
 	over := read[geminiOperation](t, s.URL()+"/v1beta/"+o.Name)
 	require.Empty(t, over.Response.Inlined.Inlined)
-	require.Regexp(t, `^files/batch-[0-9a-f]{16}$`, over.Response.ResponsesFile)
+	require.Regexp(t, `^files/[0-9a-f]{16}$`, over.Response.ResponsesFile)
 	url := s.URL() + "/v1beta/" + over.Response.ResponsesFile
 	results := jsonLines[geminiResult](t, must(t, ask(t, http.MethodGet, url+":download?alt=media", nil, nil)).body)
 	require.Len(t, results, 10)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/weirhq/weir/providers"
@@ -52,7 +53,7 @@ func (s *Server) lineCall(b *batch, l *line, at time.Time) (*call, *problem) {
 	w := b.newWire()
 	c := &call{server: s, wire: w, body: l.body, entry: Entry{At: at, API: w.name(), Batch: b.name(), AttemptID: l.id}}
 	if len(l.body) > maxBody {
-		return c, &problem{kind: tooLarge, message: "Request exceeds the maximum size"}
+		return c, &problem{kind: tooLarge, message: fmt.Sprintf("Request exceeds the maximum size of %d bytes", maxBody)}
 	}
 	problem := c.understand(b.header)
 	c.entry.AttemptID = orDefault(c.entry.AttemptID, l.id)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -77,7 +78,7 @@ func (c *call) read(buf *bytes.Buffer) *problem {
 	case err != nil:
 		return invalidf("the request body cannot be read")
 	case len(c.body) > maxBody:
-		return &problem{kind: tooLarge, message: "Request exceeds the maximum size"}
+		return &problem{kind: tooLarge, message: fmt.Sprintf("Request exceeds the maximum size of %d bytes", maxBody)}
 	}
 	return c.understand(c.r.Header)
 }

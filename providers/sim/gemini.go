@@ -339,7 +339,7 @@ func geminiWords(p *problem) string {
 	case tooLong:
 		return "The input token count exceeds the maximum number of tokens allowed: " + p.message
 	case tooLarge:
-		return "Request payload size exceeds the limit: " + strconv.Itoa(maxBody) + " bytes."
+		return "Request payload size exceeds the limit: " + p.message
 	case invalid, unauthorized, unknownModel, rateLimited, quotaSpent, serverError, unavailable, overloaded, noRoom, notFound,
 		conflict:
 	}
