@@ -21,13 +21,15 @@ const defaultSimAddress = "127.0.0.1:8900"
 type simCmd struct {
 	bookFlags
 
-	Listen     string   `default:"127.0.0.1:8900" help:"The address to serve on."`
-	Seed       uint64   `default:"1" help:"The same seed and request give the same answer."`
-	Recordings []string `type:"existingfile" help:"Replay recorded answers: FILE.jsonl.gz, repeatable."`
-	Ledger     string   `type:"path" help:"Append what was asked and billed to this file."`
-	Instant    bool     `help:"Answer without latency."`
-	AnyModel   bool     `help:"Play models that have no profile as a middling one, instead of refusing them."`
-	Dialect    string   `enum:"openai,openrouter,litellm,azure" default:"openai" help:"Whose Chat Completions to speak: openai, openrouter, litellm (both tell their cost) or azure."`
+	Listen          string        `default:"127.0.0.1:8900" help:"The address to serve on."`
+	Seed            uint64        `default:"1" help:"The same seed and request give the same answer."`
+	Recordings      []string      `type:"existingfile" help:"Replay recorded answers: FILE.jsonl.gz, repeatable."`
+	Ledger          string        `type:"path" help:"Append what was asked and billed to this file."`
+	Instant         bool          `help:"Answer without latency."`
+	AnyModel        bool          `help:"Play models that have no profile as a middling one, instead of refusing them."`
+	BatchTurnaround time.Duration `placeholder:"DURATION" help:"How long a batch takes where nothing goes wrong: a minute unless it is said, and no time with --instant."`
+	EnqueuedTokens  int           `placeholder:"N" help:"The most prompt tokens that a model's unfinished batches may have; no limit unless it is said."`
+	Dialect         string        `enum:"openai,openrouter,litellm,azure" default:"openai" help:"Whose Chat Completions to speak: openai, openrouter, litellm (both tell their cost) or azure."`
 }
 
 // Run serves simulated models until it is told to stop.
@@ -38,7 +40,7 @@ func (c *simCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	config := sim.Config{
 		Seed: c.Seed, LedgerFile: c.Ledger, Instant: c.Instant, AnyModel: c.AnyModel, Dialect: sim.Dialect(c.Dialect),
-		Bill: billBy(book),
+		Bill: billBy(book), Batches: sim.Batches{Turnaround: c.BatchTurnaround, EnqueuedTokens: c.EnqueuedTokens},
 	}
 	if c.Dialect == catalog.DialectOpenAI {
 		config.Dialect = sim.DialectOpenAI
@@ -60,6 +62,7 @@ func (c *simCmd) Run(ctx context.Context, a *app) (err error) {
   Gemini generateContent   base_url: %[1]s
   DeepL, LibreTranslate    base_url: %[1]s
   embeddings of OpenAI, Voyage and Gemini  base_url: %[1]s
+  batches of Anthropic, OpenAI and Gemini  base_url: %[1]s
   what it billed           %[1]s/sim/stats and %[1]s/sim/ledger
 `, server.URL())
 	<-ctx.Done()

@@ -113,6 +113,10 @@ func TestBatches_CreationsMeetFaults(t *testing.T) {
 		s.RemoveFaults("")
 	}
 	require.Equal(t, 3, s.Stats().Batches, "those that were refused are no batches")
+	require.NoError(t, s.AddFault(sim.Script{Fault: sim.FaultHTML, Batches: true, Count: 1}))
+	g := post(t, s.URL()+pathMessageBatches, batchOf(t, many(1, "claude-haiku-5-5")...), nil)
+	require.Contains(t, g.header.Get("Content-Type"), "text/html")
+	require.Equal(t, 4, s.Stats().Batches, "a proxy on the way back has eaten the answer")
 	require.NoError(t, s.AddFault(sim.Script{Fault: sim.FaultBatchFull, Batches: true}))
 	require.Equal(t, 429, post(t, s.URL()+pathMessageBatches, batchOf(t, many(1, "claude-opus-5-5")...), nil).status)
 	require.Equal(t, 429, post(t, s.URL()+pathGeminiBatch, geminiBody(t, generating("x")), nil).status)

@@ -1,9 +1,9 @@
 // Package sim is a model provider that runs on this machine: an HTTP server that speaks Anthropic's Messages API,
 // OpenAI's Chat Completions API, Gemini's generateContent, the embeddings of OpenAI, Voyage and Gemini, and the translation
-// APIs of DeepL and LibreTranslate, and plays models of chosen skill, speed and reliability. It meters tokens, characters and
-// prompt caches as the providers do, keeps its own ledger of what it billed, and fails when it is told to. What it answers
-// follows from a seed and the request, so that a run can be repeated. It is no model: it knows the documents of package
-// backlog, schemas, lists of labels and recordings of real models, and nothing else.
+// APIs of DeepL and LibreTranslate, with the batches of the first three, and plays models of chosen skill, speed and
+// reliability. It meters tokens, characters and prompt caches as the providers do, keeps its own ledger of what it billed,
+// and fails when it is told to. What it answers follows from a seed and the request, so that a run can be repeated. It is no
+// model: it knows the documents of package backlog, schemas, lists of labels and recordings of real models, and nothing else.
 package sim
 
 import (
@@ -253,7 +253,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, "the simulator serves POST .../v1/messages, .../chat/completions, .../responses, "+
 			".../models/{model}:generateContent, .../embeddings, .../models/{model}:batchEmbedContents, .../v2/translate, "+
-			".../translate, what counts tokens of these, and /sim/", http.StatusNotFound)
+			".../translate, what counts tokens of these, .../v1/messages/batches, .../v1/files, .../v1/batches, "+
+			".../models/{model}:batchGenerateContent, .../v1beta/batches, .../v1beta/files, and /sim/", http.StatusNotFound)
 	}
 }
 
