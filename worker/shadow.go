@@ -28,6 +28,8 @@ const (
 	shadowsAtOnce = 4
 	// shadowWindow is how long one waits for room among the tasks' calls, before it goes back.
 	shadowWindow = 5 * time.Second
+	// shadowRest is how long a model without room is not asked again, so that the others' calls are not behind its own.
+	shadowRest = time.Minute
 	// shadowsKept is how long one waits for a model that is down.
 	shadowsKept = 24 * time.Hour
 	// shadowSettle bounds the tries to write the end of one; what was not written by then is lost, with its bound.
@@ -61,6 +63,9 @@ func sampled(id uuid.UUID, share float64) bool {
 // task or opens a gate.
 type shadows struct {
 	stage *stage
+
+	mu    sync.Mutex
+	rests map[string]time.Time // until when a model is not asked
 }
 
 // run makes them until the context ends, and then waits for those under way.
@@ -107,8 +112,10 @@ func (s *shadows) open() []string {
 	if !slices.ContainsFunc(slices.Collect(maps.Values(s.stage.catalog.Features)), func(f catalog.Feature) bool { return f.ShadowShare > 0 }) {
 		return nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for name := range s.stage.catalog.Models {
-		if !s.stage.gates.isShut(name, "") {
+		if !s.stage.gates.isShut(name, "") && !s.stage.now().Before(s.rests[name]) {
 			open = append(open, name)
 		}
 	}
@@ -133,6 +140,9 @@ func (s *shadows) work(ctx context.Context, c *store.ShadowCall) (err error) {
 	slots := w.slots[at.model.Provider]
 	pass, _, reason := w.take(ctx, at.member, slots, window.C)
 	if reason != "" {
+		s.mu.Lock()
+		s.rests[c.Model] = w.now().Add(shadowRest)
+		s.mu.Unlock()
 		return store.ReturnShadow(ctx, w.pool, c.ID, w.boot)
 	}
 	defer func() { <-slots }()

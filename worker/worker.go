@@ -281,7 +281,7 @@ func (w *Worker) work(ctx context.Context) error {
 			return nil
 		}
 	})
-	for _, loop := range []func(context.Context){w.dispatcher.run, w.reaper.run, w.maintainer.run, (&shadows{w.stage}).run} {
+	for _, loop := range []func(context.Context){w.dispatcher.run, w.reaper.run, w.maintainer.run, (&shadows{stage: w.stage, rests: map[string]time.Time{}}).run} {
 		loops.Go(func() error {
 			loop(loopCtx)
 			return nil
