@@ -244,9 +244,11 @@ func (s *Server) enqueued(b *batch) []batchError {
 	if b.fault != FaultBatchFull && (most == 0 || total <= most) {
 		return nil
 	}
-	return []batchError{{code: "token_limit_exceeded", message: fmt.Sprintf(
-		"Enqueued token limit reached for %s. Limit: %d enqueued tokens. Please try again once some batches have ended.", b.model, most,
-	)}}
+	message := "Enqueued token limit reached for " + b.model + ". Please try again once some batches have ended."
+	if most > 0 {
+		message += fmt.Sprintf(" Limit: %d enqueued tokens.", most)
+	}
+	return []batchError{{code: "token_limit_exceeded", message: message}}
 }
 
 // openBatch puts a batch on the shelf, whose lines and format are set. It meets its fault here. The mutex is held.
