@@ -156,10 +156,10 @@ func (b *batch) name() string {
 func (b *batch) next() (time.Time, bool) {
 	switch b.stage {
 	case stageValidating:
-		return b.starts, true
+		return b.inWindow(b.starts), true
 	case stageWorking:
-		if b.done < len(b.order) && b.dueAt(b.done).Before(b.expires) {
-			return b.dueAt(b.done), true
+		if b.done < len(b.order) {
+			return b.inWindow(b.dueAt(b.done)), true
 		}
 		return b.expires, true
 	case stageFinalizing:
@@ -169,6 +169,14 @@ func (b *batch) next() (time.Time, bool) {
 	case stageEnded, stageFailed, stageExpired, stageCancelled:
 	}
 	return time.Time{}, false
+}
+
+// inWindow is a time, or that at which the batch expires when it comes first.
+func (b *batch) inWindow(at time.Time) time.Time {
+	if at.Before(b.expires) {
+		return at
+	}
+	return b.expires
 }
 
 // dueAt is when a line is done: they are spread evenly.
@@ -244,9 +252,11 @@ func (s *Server) enqueued(b *batch) []batchError {
 	if b.fault != FaultBatchFull && (most == 0 || total <= most) {
 		return nil
 	}
-	return []batchError{{code: "token_limit_exceeded", message: fmt.Sprintf(
-		"Enqueued token limit reached for %s. Limit: %d enqueued tokens. Please try again once some batches have ended.", b.model, most,
-	)}}
+	message := "Enqueued token limit reached for " + b.model + ". Please try again once some batches have ended."
+	if most > 0 {
+		message += fmt.Sprintf(" Limit: %d enqueued tokens.", most)
+	}
+	return []batchError{{code: "token_limit_exceeded", message: message}}
 }
 
 // openBatch puts a batch on the shelf, whose lines and format are set. It meets its fault here. The mutex is held.

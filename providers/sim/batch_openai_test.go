@@ -323,6 +323,20 @@ func TestBatches_Expiry(t *testing.T) {
 	require.Len(t, ids, 13, "each has an id of its own")
 }
 
+func TestBatches_ExpiresBeforeWorkBegins(t *testing.T) {
+	t.Parallel()
+	s, now := batching(t, func(c *sim.Config) { c.Batches.Turnaround, c.Batches.Window = 400*time.Hour, 30*time.Hour })
+	b := createBatch(t, s, pathCompletions, lines(3))
+	now.add(30*time.Hour - time.Second)
+	require.Equal(t, "validating", getBatch(t, s, b.ID).Status)
+	now.add(20 * time.Hour)
+	over := getBatch(t, s, b.ID)
+	require.Equal(t, "expired", over.Status)
+	require.Equal(t, b.CreatedAt+30*3600, *over.ExpiredAt)
+	require.Nil(t, over.OutputFileID)
+	require.Len(t, linesOf(t, s, over.ErrorFileID), 3)
+}
+
 func TestBatches_Refused(t *testing.T) {
 	t.Parallel()
 	s, _ := batching(t, nil)
