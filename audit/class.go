@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/classifier"
@@ -30,7 +31,11 @@ func (p *path) class(by classifier.Classifier) (task.Class, string) {
 
 // classByText asks the classifier about the sampled prompts. More than half of those that it is sure of have to agree.
 func (p *path) classByText(by classifier.Classifier) (task.Class, string) {
-	votes, sources, sure := map[task.Class]int{}, map[string]int{}, 0
+	type source struct {
+		class task.Class
+		by    string
+	}
+	votes, sources, sure := map[task.Class]int{}, map[source]int{}, 0
 	for _, s := range p.samples {
 		t := &task.Task{Input: s.prompt}
 		if s.system != "" {
@@ -42,21 +47,19 @@ func (p *path) classByText(by classifier.Classifier) (task.Class, string) {
 		}
 		sure++
 		votes[d.Class]++
-		if sources[string(d.Class)+d.Source+" "+d.Rule]++; d.Rule == "" {
-			sources[string(d.Class)+d.Source]++
-		}
+		sources[source{d.Class, strings.TrimSpace(d.Source + " " + d.Rule)}]++
 	}
 	for _, class := range []task.Class{task.L3, task.L2, task.L1} {
 		if 2*votes[class] <= sure || 2*sure <= len(p.samples) {
 			continue
 		}
-		best := ""
-		for source, n := range sources {
-			if source[:len(class)] == string(class) && (best == "" || n > sources[best] || n == sources[best] && source < best) {
-				best = source
+		var best source
+		for s, n := range sources {
+			if s.class == class && (best.by == "" || n > sources[best] || n == sources[best] && s.by < best.by) {
+				best = s
 			}
 		}
-		return class, fmt.Sprintf("%d of %d prompts looked at, most by %s", votes[class], len(p.samples), best[len(class):])
+		return class, fmt.Sprintf("%d of %d prompts looked at, most by %s", votes[class], len(p.samples), best.by)
 	}
 	return "", ""
 }

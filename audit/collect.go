@@ -31,9 +31,10 @@ type Collector struct {
 	prices *prices
 	paths  map[string]*path
 	days   map[int64]*day
-	rows   int64
-	over   bool // a sum was too large
-	// calls that the whole log has of, and those that name the work they belong to
+	// total is what all calls cost, and over that it was too large: every other sum is a part of it
+	total task.Pico
+	over  bool
+	// calls are all of the log, withTask those that name the work they belong to
 	calls, withTask int64
 	tasks           *distinct
 	// bills are rows that have money alone. Beside calls they are held against what those cost, and are not added to it.
@@ -103,14 +104,12 @@ func (c *Collector) Add(call *Call) {
 }
 
 func (c *Collector) add(call *Call) {
-	c.rows++
 	p := c.path(call.Path)
 	p.add(call)
-	u := p.use(use{named{call.Provider, call.Model}, call.Mode})
-	if u.model == nil {
-		u.model = c.prices.identify(call.Provider, call.Model)
-	}
-	spend, known := c.spend(u, call)
+	model := c.prices.identify(call.Provider, call.Model)
+	u := p.use(use{named{call.Provider, call.Model}, call.Mode}, model)
+	spend, known := c.spend(u, model, call)
+	c.sum(&c.total, spend)
 	c.calls += call.Count
 	if call.TaskID != "" {
 		c.withTask += call.Count
@@ -152,17 +151,18 @@ func (c *Collector) path(name string) *path {
 	return p
 }
 
-func (p *path) use(by use) *used {
+// use is the use of a model; those beyond maxUses are one, of no model.
+func (p *path) use(by use, model *identity) *used {
 	if u := p.uses[by]; u != nil {
 		return u
 	}
 	if len(p.uses) >= maxUses {
-		by = use{named{"", "(other models)"}, pricing.ModeSync}
+		by, model = use{named{"", "(other models)"}, pricing.ModeSync}, nil
 		if u := p.uses[by]; u != nil {
 			return u
 		}
 	}
-	u := &used{}
+	u := &used{model: model}
 	p.uses[by] = u
 	return u
 }
@@ -213,9 +213,9 @@ func (p *path) sample(s sample) {
 }
 
 // spend books what a row cost, as the log says or as the price book does; false when neither does.
-func (c *Collector) spend(u *used, call *Call) (task.Pico, bool) {
+func (c *Collector) spend(u *used, model *identity, call *Call) (task.Pico, bool) {
 	u.calls += call.Count
-	cost, known := c.cost(u, call)
+	cost, known := c.cost(model, call)
 	if !known {
 		u.unpriced += call.Count
 		return 0, false
@@ -233,16 +233,16 @@ func (c *Collector) spend(u *used, call *Call) (task.Pico, bool) {
 	return cost, true
 }
 
-func (c *Collector) cost(u *used, call *Call) (task.Pico, bool) {
+func (c *Collector) cost(model *identity, call *Call) (task.Pico, bool) {
 	switch {
 	case call.Cost != nil:
 		return *call.Cost, true
 	case call.Failed && call.Usage == nil:
 		return 0, true // a failed call without tokens costs nothing
-	case u.model == nil:
+	case model == nil:
 		return 0, false
 	}
-	return c.prices.cost(*u.model, call)
+	return c.prices.cost(*model, call)
 }
 
 func addUsage(to, u *task.Usage) {
@@ -285,6 +285,9 @@ func (c *Collector) dearest() []*path {
 
 // MostSpentAt is the one of the price book's providers at which most was spent; empty when nothing was at any of them.
 func (c *Collector) MostSpentAt(providers []string) string {
+	if c.calls == 0 && c.bills != nil {
+		return c.bills.MostSpentAt(providers)
+	}
 	spent := map[string]task.Pico{}
 	for _, p := range c.paths {
 		for _, u := range p.uses {

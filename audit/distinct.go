@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"hash/fnv"
 	"math"
 	"math/bits"
 )
@@ -46,10 +47,9 @@ func (d *distinct) count() int64 {
 // hashed is 64 bits that are the same in every run: FNV-1a, mixed as SplitMix64 does, since the highest bits of FNV's are
 // alike for short names.
 func hashed(name string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(name) {
-		h = (h ^ uint64(name[i])) * 1099511628211
-	}
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(name)) // never fails
+	h := sum.Sum64()
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb
 	return h ^ h>>31

@@ -12,7 +12,7 @@ import (
 func liteLLM(r record) (Call, bool, error) {
 	r = r.opened("metadata")
 	c := Call{
-		Path:   joined(firstTag(r["request_tags"]), r.text("metadata.user_api_key_team_alias", "team_id"), r.text("metadata.user_api_key_alias", "api_key")),
+		Path:   joined(r.text("metadata.user_api_key_team_alias", "team_id"), r.text("metadata.user_api_key_alias", "api_key")),
 		TaskID: r.text("session_id", "metadata.task_id", "metadata.trace_id"), Failed: failedStatus(r.text("status", "metadata.status")),
 		Mode: pricing.ModeSync,
 	}

@@ -103,15 +103,15 @@ func formatOf(name string, columns map[string]string, first record) (format, err
 }
 
 // tokens puts a usage together of counts that a log has: prompt is all of it, with what was read from a cache or written to
-// one. nil without both sides.
+// one, unless those are more: then the log counts them apart. nil without both sides.
 func tokens(prompt, output, read, written *int64) *task.Usage {
 	if prompt == nil && output == nil {
 		return nil
 	}
 	u := &task.Usage{Input: value(prompt), Output: value(output)}
-	if cached := value(read) + value(written); cached <= u.Input {
+	u.CacheRead, u.CacheWrite5m = value(read), value(written)
+	if cached := u.CacheRead + u.CacheWrite5m; cached <= u.Input {
 		u.Input -= cached
-		u.CacheRead, u.CacheWrite5m = value(read), value(written)
 	}
 	return u
 }

@@ -26,8 +26,8 @@ type identity struct{ provider, id string }
 
 type priced struct {
 	identity
-	mode pricing.Mode
-	day  int64
+	mode   pricing.Mode
+	minute int64 // some prices change with the time of day
 }
 
 func newPrices(book *pricing.Book) *prices {
@@ -42,7 +42,7 @@ func newPrices(book *pricing.Book) *prices {
 	return p
 }
 
-// mostNames bounds how many names of models are remembered; beyond, they are looked up each time.
+// mostNames bounds how many names of models and how many prices are remembered; beyond, they are looked up anew.
 const mostNames = 10_000
 
 // identify finds a model: at the provider that the log names, else at the one that has a model of the name. nil is an unknown
@@ -69,9 +69,10 @@ func (p *prices) identify(provider, model string) *identity {
 	return known
 }
 
-// price is the price of a model on a day; nil without one.
+// price is the price of a model at a time; nil without one. Logs are sorted by time or nearly so: what was found for an earlier
+// time is dropped when there is much of it.
 func (p *prices) price(model identity, mode pricing.Mode, at time.Time) *pricing.Price {
-	key := priced{model, mode, at.Unix() / 86_400}
+	key := priced{model, mode, at.Unix() / 60}
 	if known, ok := p.prices[key]; ok {
 		return known
 	}
@@ -80,9 +81,10 @@ func (p *prices) price(model identity, mode pricing.Mode, at time.Time) *pricing
 	if err == nil {
 		known = &price
 	}
-	if len(p.prices) < mostNames {
-		p.prices[key] = known
+	if len(p.prices) >= mostNames {
+		clear(p.prices)
 	}
+	p.prices[key] = known
 	return known
 }
 

@@ -190,6 +190,7 @@ func TestRead_BadRows(t *testing.T) {
 	for _, c := range []struct{ name, row, reason string }{
 		{"TooFewValues", "2026-10-01,mail\n", "has 2 values, and the header 6"},
 		{"NoTime", ",mail,gpt-4o,10,2,0.01\n", "there is no time in at"},
+		{"DayAsNumber", "20261001,mail,gpt-4o,10,2,0.01\n", `timestamp "20261001" is no time`},
 		{"WrongTime", "yesterday,mail,gpt-4o,10,2,0.01\n", `timestamp "yesterday" is no time`},
 		{"Negative", "2026-10-01,mail,gpt-4o,-10,2,0.01\n", `prompt_tokens "-10" is negative`},
 		{"Half", "2026-10-01,mail,gpt-4o,10.5,2,0.01\n", `prompt_tokens "10.5" is not whole`},
@@ -213,6 +214,13 @@ func TestRead_BadRows(t *testing.T) {
 			require.Contains(t, reading.BadRows[0].Reason, c.reason)
 		})
 	}
+}
+
+// Where a log counts cached tokens apart from the prompt, as their number shows, none of them is lost.
+func TestRead_CachedApart(t *testing.T) {
+	t.Parallel()
+	calls, _ := read(t, write(t, "calls.csv", "timestamp,model,prompt_tokens,cached_tokens,completion_tokens\n2026-10-01,m,10,90,5\n"), audit.Options{})
+	require.Equal(t, &task.Usage{Input: 10, CacheRead: 90, Output: 5}, calls[0].Usage)
 }
 
 func TestRead_BadRows_ManyAreCounted(t *testing.T) {

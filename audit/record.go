@@ -182,6 +182,8 @@ func layouts() []string {
 }
 
 const (
+	// secondsFrom is the year 2000: what is less is no time, but perhaps a day without separators.
+	secondsFrom = 946_684_800
 	// millisFrom is where seconds since 1970 would be the year 5138: greater numbers are milliseconds.
 	millisFrom = 100_000_000_000
 	microsFrom = millisFrom * 1000
@@ -200,7 +202,7 @@ func (r record) at(columns ...string) (time.Time, error) {
 			return time.UnixMicro(int64(seconds)).UTC(), nil
 		case seconds >= millisFrom:
 			return time.UnixMilli(int64(seconds)).UTC(), nil
-		case seconds > 0:
+		case seconds >= secondsFrom:
 			return time.UnixMilli(int64(seconds * 1000)).UTC(), nil
 		}
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -126,12 +127,9 @@ func (c *Collector) Report(config Config, readings []*Reading) (*Report, error) 
 		if c.calls == 0 { // money is all that there is
 			return c.bills.Report(config, readings)
 		}
-		billed = new(task.Pico)
-		for _, p := range c.bills.paths {
-			*billed += p.cost()
-		}
+		billed = &c.bills.total
 	}
-	if c.over {
+	if c.over || c.bills != nil && c.bills.over {
 		return nil, errTooMuch
 	}
 	r := &Report{
@@ -215,7 +213,8 @@ func (c *Collector) project(p *path, r *PathReport, config Config) {
 	by := projection{c.prices, config.Assume, config.Now, r.PromptMedian}
 	var routed, cached, batched float64
 	moved := false
-	for key, u := range p.uses {
+	for _, key := range p.inOrder() { // sums of fractions depend on their order
+		u := p.uses[key]
 		r.Steps.Now += u.cost()
 		fixed := float64(u.cost() - u.spent) // of calls without tokens
 		models, after := cascade, float64(u.spent)
@@ -246,6 +245,13 @@ func (c *Collector) project(p *path, r *PathReport, config Config) {
 	r.Steps.Routed, r.Steps.Cached, r.Steps.Batched = pico(routed), pico(cached), pico(batched)
 	r.Steps.Saved = r.Steps.Now - r.Steps.Batched
 	r.advise(cascade, moved)
+}
+
+// inOrder are the uses in an order that is the same each time.
+func (p *path) inOrder() []use {
+	return slices.SortedFunc(maps.Keys(p.uses), func(a, b use) int {
+		return cmp.Or(cmp.Compare(a.provider, b.provider), cmp.Compare(a.model, b.model), cmp.Compare(a.mode, b.mode))
+	})
 }
 
 // asNow is a usage as it is, at whichever model.
@@ -323,8 +329,8 @@ const (
 	largeWindow = 32_000
 )
 
-// windows are the models of a call path that are paid for a window its prompts do not need: there is a cheaper model of the
-// ladder that the path's longest prompts fit into.
+// windows are the models of a call path that are paid for a window its prompts do not need: large ones of a tier above mini,
+// where half of the prompts are short.
 func (c *Collector) windows(p *path, median int64, config Config) []WindowUse {
 	found := []WindowUse{}
 	if p.prompts.n == 0 || median >= smallPrompt {

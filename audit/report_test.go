@@ -274,6 +274,29 @@ func TestCollector_Bounded(t *testing.T) {
 	require.EqualValues(t, 200, r.Unpriced)
 }
 
+// Models beyond those that are told apart have each its own price.
+func TestCollector_OtherModelsKeepTheirPrices(t *testing.T) {
+	t.Parallel()
+	var calls []*audit.Call
+	for i := range 50 {
+		calls = append(calls, call("mail", fmt.Sprintf("unknown-%d", i)))
+	}
+	r := report(t, acmeConfig(t), append(calls, call("mail", "small"), call("mail", "large"))...)
+	require.Equal(t, *usd("0.10302"), r.Total.Now, "0.00102 and 0.102")
+	require.EqualValues(t, 50, r.Unpriced)
+}
+
+// A bill beyond what money holds is refused, also where each part of it is within.
+func TestReport_TooMuch(t *testing.T) {
+	t.Parallel()
+	c := audit.NewCollector(acmeBook(t))
+	for i := range 3 {
+		c.Add(call(fmt.Sprint(i), "large", func(c *audit.Call) { c.Cost = usd("4000000") }))
+	}
+	_, err := c.Report(acmeConfig(t), nil)
+	require.ErrorContains(t, err, "larger than 9.2 million USD")
+}
+
 // goldenCalls are calls of every kind, with names that have to be escaped.
 func goldenCalls() []*audit.Call {
 	var calls []*audit.Call
