@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/weirhq/weir/task"
 )
@@ -110,8 +111,20 @@ func BeginShadow(ctx context.Context, db DB, i Intent) (bool, error) {
 
 // EndShadow closes a shadow call, as it would an attempt: with what it came to, what it cost, and its answer, which stays as
 // long as the task's. Agrees says whether a valid answer is the accepted one; nil where there is none. A call that was given
-// up still brings its cost; one that is closed already stays as it is.
-func EndShadow(ctx context.Context, tx pgx.Tx, s Settlement, agrees *bool) error {
+// up still brings its cost; one that is closed already stays as it is. What a provider wrote is left out where Postgres does
+// not take it: its bill counts more.
+func EndShadow(ctx context.Context, pool *pgxpool.Pool, s Settlement, agrees *bool) error {
+	end := func(s Settlement) error {
+		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return endShadow(ctx, tx, s, agrees) })
+	}
+	err := end(s)
+	if DataError(err) {
+		err = end(s.bare())
+	}
+	return err
+}
+
+func endShadow(ctx context.Context, tx pgx.Tx, s Settlement, agrees *bool) error {
 	args := attemptColumns([]Settlement{s})
 	args["agrees"] = agrees
 	tag, err := tx.Exec(ctx, `

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/weirhq/weir/cascade"
 	"github.com/weirhq/weir/catalog"
@@ -209,7 +208,7 @@ func (s *shadows) settle(ctx context.Context, at *attempt, accepted uuid.UUID) e
 	ctx, cancel := context.WithTimeout(ctx, shadowSettle)
 	defer cancel()
 	for wait := cascade.BackoffBase; ; wait *= 2 {
-		err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error { return store.EndShadow(ctx, tx, end, agrees) })
+		err := store.EndShadow(ctx, w.pool, end, agrees)
 		if err == nil || ctx.Err() != nil || !store.Retryable(err) {
 			return err
 		}

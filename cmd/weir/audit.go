@@ -30,6 +30,7 @@ type auditCmd struct {
 	Markdown  string            `type:"path" placeholder:"FILE" help:"Write the report as Markdown too."`
 	HTML      string            `name:"html" type:"path" placeholder:"FILE" help:"Write the report as a page with charts too."`
 	Config    string            `name:"write-config" type:"path" placeholder:"FILE" help:"Write a weir.yaml to start from too."`
+	Force     bool              `help:"Overwrite the file of --write-config if it is there."`
 	Quiet     bool              `help:"Show no progress."`
 }
 
@@ -189,12 +190,16 @@ func (c *auditCmd) write(a *app, report *audit.Report, ladder initProvider) erro
 	}{
 		{c.Markdown, report.WriteMarkdown},
 		{c.HTML, report.WriteHTML},
-		{c.Config, func(w io.Writer) error { return writeAuditConfig(w, report, ladder) }},
 	} {
 		if out.file == "" {
 			continue
 		}
 		if err := writeFile(out.file, out.write); err != nil {
+			return err
+		}
+	}
+	if c.Config != "" {
+		if err := writeNew(c.Config, auditConfig(report, ladder), c.Force); err != nil {
 			return err
 		}
 	}

@@ -52,6 +52,10 @@ func TestAudit(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(written), has)
 	}
+	_, err = runAlone(t, "audit", log, "--write-config", config)
+	require.ErrorContains(t, err, config+" is there already; --force overwrites it")
+	_, err = runAlone(t, "audit", log, "--write-config", config, "--force")
+	require.NoError(t, err)
 	checked, err := runAlone(t, "config", "check", config)
 	require.NoError(t, err)
 	require.Contains(t, checked, "2 features, 3 models")

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/weirhq/weir/audit"
@@ -17,41 +17,28 @@ const (
 	mostFeatureChars = 56
 )
 
-// writeAuditConfig writes a weir.yaml whose features are the call paths that spend most.
-func writeAuditConfig(w io.Writer, report *audit.Report, ladder initProvider) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# A start from a usage log: its dearest call paths as features, each with the class that it seems to have. Every class is a
+// auditConfig is a weir.yaml whose features are the call paths that spend most.
+func auditConfig(report *audit.Report, ladder initProvider) []byte {
+	var b bytes.Buffer
+	b.WriteString(`# A start from a usage log: its dearest call paths as features, each with the class that it seems to have. Every class is a
 # guess until validators say how often its answers are good: add an output_schema or validators to each feature, and see
 # weir report cascade after a day. Check a change with weir config check.
 providers:
-  %s: {api: %s, key_env: %s, concurrency: 32}
-
-models:
-`, ladder.name, ladder.name, ladder.keyEnv)
-	for _, m := range ladder.models {
-		fmt.Fprintf(&b, "  %s: {provider: %s, id: %s, tier: %s}\n", m.name, ladder.name, m.id, m.tier)
-	}
-	m := ladder.models
-	fmt.Fprintf(&b, `
-cascades:
-  L1: [%s, %s, %s]
-  L2: [%s, %s]
-  L3: [%s]
-
-features:
-`, m[0].name, m[1].name, m[2].name, m[1].name, m[2].name, m[2].name)
+`)
+	accounts := []initProvider{ladder}
+	composeProviders(&b, accounts)
+	b.WriteString("\nmodels:\n")
+	composeModels(&b, accounts)
+	composeCascades(&b, ladder.models)
+	b.WriteString("\nfeatures:\n")
 	taken := map[string]bool{}
 	for i := range report.Shown {
 		writeFeature(&b, &report.Shown[i], featureName(report.Shown[i].Path, taken))
 	}
-	if len(report.Shown) == 0 {
-		b.WriteString("  default: {}\n")
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.Bytes()
 }
 
-func writeFeature(b *strings.Builder, p *audit.PathReport, name string) {
+func writeFeature(b *bytes.Buffer, p *audit.PathReport, name string) {
 	fmt.Fprintf(b, "  # %s: %s calls for %s USD, on %s\n", commented(p.Path), showCount(p.Calls), p.Steps.Now, commented(p.Models[0].Model))
 	fmt.Fprintf(b, "  # %s: %s. Expected after routing: %s USD\n", p.Class, commented(p.Why), p.Steps.Routed)
 	fmt.Fprintf(b, "  %s:\n    class: %s\n    max_output_tokens: %d\n", name, p.Class,

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -74,7 +75,7 @@ func writeNew(file string, text []byte, force bool) error {
 	}
 	out, err := os.OpenFile(file, flags, 0o644) //nolint:gosec // no secrets are in it
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already; --force overwrites it, --out names another file", file)
+		return fmt.Errorf("%s is there already; --force overwrites it; or name another file", file)
 	}
 	if err != nil {
 		return fmt.Errorf("write configuration: %w", err)
@@ -202,9 +203,7 @@ func composeConfig(accounts []initProvider, translator *initTranslator, chosen [
 	var b bytes.Buffer
 	b.WriteString("# Which models there are, and how each feature uses them. Check a change with `weir config check`.\n" +
 		"# Keys never belong here: key_env names the environment variable that holds one.\nproviders:\n")
-	for _, v := range accounts {
-		_, _ = fmt.Fprintf(&b, "  %s: {api: %s, key_env: %s, concurrency: 32}\n", v.name, v.name, v.keyEnv)
-	}
+	composeProviders(&b, accounts)
 	b.WriteString(`  # A model of your own behind any server with Chat Completions. It needs a model below, and a feature that names it first
   # in a cascade of its own: cascade: [own, ` + accounts[0].models[0].name + `].
   # own: {api: openai, base_url: "http://localhost:8000/v1", allow_private: true}
@@ -214,25 +213,13 @@ func composeConfig(accounts []initProvider, translator *initTranslator, chosen [
 		b.WriteString(translator.provider())
 	}
 	b.WriteString("\nmodels:\n")
-	for i, v := range accounts {
-		for tier, m := range v.models {
-			_, _ = fmt.Fprintf(&b, "  %s: {provider: %s, id: %s, tier: %s%s}\n", m.name, v.name, m.id, m.tier, sideways(accounts, i, tier))
-		}
-	}
+	composeModels(&b, accounts)
 	if translating {
 		b.WriteString(translator.model())
 	}
 	lead := accounts[0].models
-	_, _ = fmt.Fprintf(&b, `
-# For each class the models to try, cheapest first. The next one is asked only when a check rejects an answer.
-cascades:
-  L1: [%s, %s, %s]
-  L2: [%s, %s]
-  L3: [%s]
-
-# Features are cost centres: producers publish to weir.tasks.<tenant>.<feature>.
-features:
-`, lead[0].name, lead[1].name, lead[2].name, lead[1].name, lead[2].name, lead[2].name)
+	composeCascades(&b, lead)
+	b.WriteString("\n# Features are cost centres: producers publish to weir.tasks.<tenant>.<feature>.\nfeatures:\n")
 	for i, p := range chosen {
 		if i > 0 {
 			b.WriteByte('\n')
@@ -248,6 +235,30 @@ features:
 		}
 	}
 	return b.Bytes()
+}
+
+func composeProviders(w io.Writer, accounts []initProvider) {
+	for _, v := range accounts {
+		_, _ = fmt.Fprintf(w, "  %s: {api: %s, key_env: %s, concurrency: 32}\n", v.name, v.name, v.keyEnv)
+	}
+}
+
+func composeModels(w io.Writer, accounts []initProvider) {
+	for i, v := range accounts {
+		for tier, m := range v.models {
+			_, _ = fmt.Fprintf(w, "  %s: {provider: %s, id: %s, tier: %s%s}\n", m.name, v.name, m.id, m.tier, sideways(accounts, i, tier))
+		}
+	}
+}
+
+func composeCascades(w io.Writer, lead []initModel) {
+	_, _ = fmt.Fprintf(w, `
+# For each class the models to try, cheapest first. The next one is asked only when a check rejects an answer.
+cascades:
+  L1: [%s, %s, %s]
+  L2: [%s, %s]
+  L3: [%s]
+`, lead[0].name, lead[1].name, lead[2].name, lead[1].name, lead[2].name, lead[2].name)
 }
 
 // sideways are the models of the same tier at the other providers.
