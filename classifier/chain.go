@@ -1,6 +1,7 @@
 package classifier
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -79,27 +80,42 @@ func (c *Chain) Classify(s Subject) (Decision, error) {
 	if learned.Shadow != nil {
 		shadow, _ := learned.Shadow.Decide(s)
 		decision.Shadow = &shadow
+		decision.Pending = decision.Pending || shadow.Pending
 	}
 	return decision, nil
 }
 
+// Prepare implements Preparer, for the models that need it.
+func (c *Chain) Prepare(ctx context.Context, subjects []Subject) error {
+	learned := c.learned.Load()
+	var errs []error
+	for _, way := range []Way{learned.Model, learned.Shadow} {
+		if p, ok := way.(Preparer); ok {
+			errs = append(errs, p.Prepare(ctx, subjects))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // first is the decision of the first way that is sure. What the last unsure one has learnt goes along with the default.
 func (c *Chain) first(learned *Learned, s Subject) Decision {
-	unsure := Decision{}
+	unsure, pending := Decision{}, false
 	for _, name := range c.order {
 		way := c.way(name, learned)
 		if way == nil {
 			continue
 		}
 		decision, sure := way.Decide(s)
+		pending = pending || decision.Pending
 		if sure {
+			decision.Pending = pending
 			return decision
 		}
-		if decision.Probabilities != nil {
+		if decision.Probabilities != nil || unsure.Learned == "" {
 			unsure = decision
 		}
 	}
-	unsure.Class, unsure.Source, unsure.Confidence = c.fallback, SourceDefault, 0
+	unsure.Class, unsure.Source, unsure.Confidence, unsure.Pending = c.fallback, SourceDefault, 0, pending
 	return unsure
 }
 

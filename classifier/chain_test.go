@@ -1,6 +1,7 @@
 package classifier_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,6 +81,79 @@ func TestChain_FirstSureWayDecides(t *testing.T) {
 			got, err := chain.Classify(classifier.Subject{Task: &tt.task})
 			require.NoError(t, err)
 			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// lazy is a way that has to be prepared, and counts how often it was.
+type lazy struct {
+	way
+
+	prepared []int
+}
+
+func (l *lazy) Decide(s classifier.Subject) (classifier.Decision, bool) {
+	if len(l.prepared) == 0 {
+		return classifier.Decision{Learned: l.decision.Learned, Abstained: "no embedding", Pending: true}, false
+	}
+	return l.way.Decide(s)
+}
+
+func (l *lazy) Prepare(_ context.Context, subjects []classifier.Subject) error {
+	l.prepared = append(l.prepared, len(subjects))
+	return nil
+}
+
+// What hangs on a model that is not prepared is pending, whatever decides meanwhile.
+func TestChain_Pending(t *testing.T) {
+	t.Parallel()
+	proof := []catalog.Rule{{Name: "proof", Class: task.L3, Confidence: 0.7, Keywords: []string{"prove"}}}
+	subject := classifier.Subject{Task: &task.Task{Input: "prove it"}}
+	decided := classifier.Decision{Class: task.L1, Source: classifier.SourceModel, Learned: "m", Probabilities: &classifier.Probabilities{1, 0, 0}}
+	for name, tt := range map[string]struct {
+		order   []string
+		learned func(classifier.Way) classifier.Learned
+		before  classifier.Decision
+		after   classifier.Decision
+	}{
+		"Model": {
+			order: []string{"model", "rules"}, learned: func(w classifier.Way) classifier.Learned { return classifier.Learned{Model: w} },
+			before: classifier.Decision{Class: task.L3, Source: classifier.SourceRule, Rule: "proof", Confidence: 0.7, Pending: true},
+			after:  decided,
+		},
+		"ModelAlone": {
+			order: []string{"model"}, learned: func(w classifier.Way) classifier.Learned { return classifier.Learned{Model: w} },
+			before: classifier.Decision{Class: task.L2, Source: classifier.SourceDefault, Learned: "m", Abstained: "no embedding", Pending: true},
+			after:  decided,
+		},
+		"NotAsked": {
+			order: []string{"rules", "model"}, learned: func(w classifier.Way) classifier.Learned { return classifier.Learned{Model: w} },
+			before: classifier.Decision{Class: task.L3, Source: classifier.SourceRule, Rule: "proof", Confidence: 0.7},
+			after:  classifier.Decision{Class: task.L3, Source: classifier.SourceRule, Rule: "proof", Confidence: 0.7},
+		},
+		"Shadow": {
+			order: []string{"rules"}, learned: func(w classifier.Way) classifier.Learned { return classifier.Learned{Shadow: w} },
+			before: classifier.Decision{
+				Class: task.L3, Source: classifier.SourceRule, Rule: "proof", Confidence: 0.7, Pending: true,
+				Shadow: &classifier.Decision{Learned: "m", Abstained: "no embedding", Pending: true},
+			},
+			after: classifier.Decision{Class: task.L3, Source: classifier.SourceRule, Rule: "proof", Confidence: 0.7, Shadow: &decided},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			chain, err := classifier.New(catalog.Classifier{Order: tt.order, Rules: proof, Default: task.L2})
+			require.NoError(t, err)
+			w := &lazy{way: way{decided, true}}
+			chain.Use(tt.learned(w))
+			before, err := chain.Classify(subject)
+			require.NoError(t, err)
+			require.Equal(t, tt.before, before)
+			require.NoError(t, chain.Prepare(t.Context(), []classifier.Subject{subject, subject}))
+			require.Equal(t, []int{2}, w.prepared)
+			after, err := chain.Classify(subject)
+			require.NoError(t, err)
+			require.Equal(t, tt.after, after)
 		})
 	}
 }

@@ -1,9 +1,11 @@
 // Package classifier decides which class of reasoning a task requires, before any model sees it. It is pure and
 // deterministic: the same task, configuration and learnt parts give the same decision, in microseconds and without a
-// network.
+// network. Only a model over a provider's embeddings has to be prepared: see Preparer.
 package classifier
 
 import (
+	"context"
+
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/task"
 )
@@ -44,6 +46,9 @@ type Decision struct {
 	Learned string
 	// Abstained is why a trained model that was asked did not decide, in a word or two; empty where it did or was not asked.
 	Abstained string
+	// Pending says that a trained model that was asked lacks an embedding which its provider has to make: after Prepare the
+	// decision may be another.
+	Pending bool
 	// Shadow is what a trained model that only looks on would have decided; nil without one.
 	Shadow *Decision
 }
@@ -58,4 +63,10 @@ type Classifier interface {
 // learnt about the task is in the decision all the same.
 type Way interface {
 	Decide(Subject) (Decision, bool)
+}
+
+// Preparer is a classifier, or a way, that fetches what its decisions lack which are pending, of many subjects at once. It
+// is all that ever touches a network. What an error leaves out stays pending.
+type Preparer interface {
+	Prepare(context.Context, []Subject) error
 }

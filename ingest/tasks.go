@@ -173,7 +173,7 @@ func (h *tasks) offer(ctx context.Context, from origin, tenant, feature, msgID s
 }
 
 // plan gives a task its class and plan. One that cannot be planned is left to its classify job, which ends it and says
-// why; so is one whose plan hangs on a provider's count.
+// why; so is one whose plan hangs on a provider's count or embedding.
 func (h *tasks) plan(ctx context.Context, o *offer, t *task.Task) {
 	if h.planner == nil {
 		return
@@ -183,7 +183,7 @@ func (h *tasks) plan(ctx context.Context, o *offer, t *task.Task) {
 		h.logger.DebugContext(ctx, "task was not planned", slog.String("task_id", o.task.ID.String()), slog.Any("err", err))
 		return
 	}
-	if len(planned.Doubts) > 0 { // its classify job has the provider count: nothing of that may hold up the intake
+	if planned.Pending || len(planned.Doubts) > 0 { // its classify job asks the provider: nothing of that may hold up the intake
 		return
 	}
 	o.task.Classified, o.plan = &planned.Classified, &planned.Plan

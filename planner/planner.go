@@ -68,6 +68,23 @@ type Planned struct {
 	// Doubts are the models whose own count of the prompt may change the plan, where their providers can be asked: see
 	// PlanCounted. They come with an error too.
 	Doubts []string
+	// Pending says that the classifier has to be prepared for the task before its class is final: see Prepare. It comes with
+	// an error too.
+	Pending bool
+}
+
+// Prepare has the classifier fetch what it lacks of tasks whose plans are pending. What an error leaves out is classified
+// without it.
+func (p *Planner) Prepare(ctx context.Context, tasks []*task.Task) error {
+	preparer, ok := p.Classifier.(classifier.Preparer)
+	if !ok {
+		return nil
+	}
+	subjects := make([]classifier.Subject, len(tasks))
+	for i, t := range tasks {
+		subjects[i] = classifier.Subject{Task: t, Feature: p.Catalog.Features[t.Feature]}
+	}
+	return preparer.Prepare(ctx, subjects)
 }
 
 // Plan gives one task its class and its plan. MaxOutputTokens is the task's own limit of an answer, 0 for none. An error is
@@ -93,6 +110,7 @@ func (p *Planner) PlanCounted(
 		return planned, fmt.Errorf("the feature %q is no longer configured", t.Feature)
 	}
 	decision := p.classify(ctx, id, classifier.Subject{Task: t, Feature: feature})
+	planned.Pending = decision.Pending
 	output := maxOutput(maxOutputTokens, feature)
 	order := p.Catalog.CascadeFor(feature, decision.Class)
 	facts := p.Factors.of(p.Models.facts, t.Feature, t.CallPath)
@@ -203,10 +221,10 @@ func source(d classifier.Decision) string {
 
 // learned is what is stored of where a class comes from; nil when nothing learnt was asked.
 func learned(d classifier.Decision) *store.LearnedClass {
-	if d.Probabilities == nil {
+	if d.Learned == "" {
 		return nil
 	}
-	return &store.LearnedClass{Probabilities: *d.Probabilities, From: d.Learned, Abstained: d.Abstained}
+	return &store.LearnedClass{Probabilities: (*[3]float64)(d.Probabilities), From: d.Learned, Abstained: d.Abstained}
 }
 
 // shadow is what is stored of the decision of a model that looks on.

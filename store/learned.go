@@ -14,17 +14,23 @@ import (
 
 // LearnedClass is what a task's class goes by, or would have gone by.
 type LearnedClass struct {
-	Probabilities [3]float64 // of L1, L2, L3
-	From          string     // a trained model's hash, or a snapshot of pass rates
-	Abstained     string     // why the model did not decide; empty where it did
+	Probabilities *[3]float64 // of L1, L2, L3; nil: nothing could be said
+	From          string      // a trained model's hash, or a snapshot of pass rates
+	Abstained     string      // why the model did not decide; empty where it did
 }
 
 func (l *LearnedClass) reals() []float32 {
+	if l.Probabilities == nil {
+		return nil
+	}
 	return []float32{float32(l.Probabilities[0]), float32(l.Probabilities[1]), float32(l.Probabilities[2])}
 }
 
 // array is reals as a literal: unnest takes arrays apart to their last dimension, so that an array of arrays is of no use.
 func (l *LearnedClass) array() *string {
+	if l.Probabilities == nil {
+		return nil
+	}
 	parts := make([]string, 0, len(l.Probabilities))
 	for _, p := range l.reals() {
 		parts = append(parts, strconv.FormatFloat(float64(p), 'g', -1, 32))

@@ -14,7 +14,7 @@ import (
 func TestLearnedClass(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	learned := &store.LearnedClass{Probabilities: [3]float64{0.25, 0.5, 0.25}, From: "hash", Abstained: "unlike"}
+	learned := &store.LearnedClass{Probabilities: &[3]float64{0.25, 0.5, 0.25}, From: "hash", Abstained: "unlike"}
 	shadow := &store.ShadowClass{Model: "other", Class: task.L3, Confidence: 0.75}
 	onTheWayIn := b.newTask(func(n *store.NewTask) {
 		n.Classified = &store.Classified{

@@ -29,6 +29,7 @@ type classify struct {
 	pool       *pgxpool.Pool
 	planner    *planner.Planner
 	counts     *counts
+	preparer   *preparer
 	limits     task.Limits
 	dispatcher *dispatcher
 	deliverer  *deliverer
@@ -55,15 +56,21 @@ func (w *classify) Work(ctx context.Context, job *river.Job[jobs.Classify]) erro
 	if err := w.write(ctx, job.Args.Batch, p); err != nil {
 		return err
 	}
+	if len(p.pending) > 0 { // the others have not waited for the embeddings
+		p = w.planPrepared(ctx, p)
+		if err := w.write(ctx, job.Args.Batch, p); err != nil {
+			return err
+		}
+	}
 	if len(p.doubts) == 0 {
 		return nil
 	}
-	return w.write(ctx, job.Args.Batch, w.planCounted(ctx, p)) // the others have not waited for the counts
+	return w.write(ctx, job.Args.Batch, w.planCounted(ctx, p)) // nor these for the counts
 }
 
 // write commits what was decided and passes it on.
 func (w *classify) write(ctx context.Context, batch uuid.UUID, p *planned) error {
-	if len(p.ready)+len(p.endings) == 0 { // all of it hangs on counts
+	if len(p.ready)+len(p.endings) == 0 { // all of it hangs on providers
 		w.dispatcher.Wake()
 		return nil
 	}
@@ -135,6 +142,9 @@ type planned struct {
 	byID    map[uuid.UUID]store.StoredPlan
 	results map[uuid.UUID]uuid.UUID // by task
 	doubts  []*doubt                // not decided yet
+	pending []pending               // nor these
+	// prepared says that what can be known of classes is known.
+	prepared bool
 }
 
 // tasks are all that the job changes.
@@ -183,11 +193,25 @@ func (w *classify) planTask(ctx context.Context, p *planned, q *store.QueuedTask
 	}
 	t.Feature = q.Feature
 	one, err := w.planner.Plan(ctx, q.ID, t, q.MaxOutputTokens)
+	if one.Pending && !p.prepared {
+		p.pending = append(p.pending, pending{queued: q, task: t})
+		return
+	}
 	if len(one.Doubts) > 0 && w.counts.helps(one.Doubts) {
 		p.doubts = append(p.doubts, &doubt{queued: q, task: t, estimated: one, err: err})
 		return
 	}
 	p.take(q, one, err)
+}
+
+// planPrepared has the embeddings made on which classes hang, outside of any transaction, and plans by what came.
+func (w *classify) planPrepared(ctx context.Context, before *planned) *planned {
+	w.preparer.prepare(ctx, before.pending)
+	p := &planned{byID: map[uuid.UUID]store.StoredPlan{}, results: before.results, doubts: before.doubts, prepared: true}
+	for _, waiting := range before.pending {
+		w.planTask(ctx, p, waiting.queued)
+	}
+	return p
 }
 
 // planCounted has prompts counted on which plans hang, outside of any transaction, and plans by the counts that came.

@@ -26,7 +26,7 @@ const (
 	partitionPace = time.Hour
 	// freshOutcomes is the age up to which an outcome without a task is looked at in every round, later once an hour.
 	freshOutcomes = time.Hour
-	// recordsKept is how long bundles and ingest batches stay: records of the way that tasks took, for people.
+	// recordsKept is how long bundles, ingest batches and embeddings of tasks stay: records of the way that tasks took.
 	recordsKept = 30 * 24 * time.Hour
 	// ratePace is the time between two snapshots of pass rates, rateWindow the age of the tasks that count in one.
 	ratePace   = 24 * time.Hour
@@ -173,10 +173,10 @@ func (m *maintainer) snapshot(ctx context.Context) error {
 	return nil
 }
 
-// forget deletes old bundles and ingest batches, a bounded number in each statement.
+// forget deletes old bundles, ingest batches and embeddings, a bounded number in each statement.
 func (m *maintainer) forget(ctx context.Context, before time.Time) error {
 	for _, deleteOld := range []func(context.Context, store.DB, time.Time, int) (int64, error){
-		store.ForgetBundles, store.ForgetIngestBatches,
+		store.ForgetBundles, store.ForgetIngestBatches, store.ForgetVectors,
 	} {
 		for {
 			deleted, err := deleteOld(ctx, m.pool, before, forgetLimit)

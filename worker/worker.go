@@ -158,6 +158,7 @@ func (w *Worker) wire() error {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &classify{
 		pool: c.Pool, planner: c.Planner, counts: newCounts(c, w.stage.attempts), limits: limits, dispatcher: w.dispatcher,
+		preparer:  &preparer{planner: c.Planner, now: c.Now, logger: c.Logger},
 		deliverer: w.deliverer, now: c.Now, logger: c.Logger, chaos: c.Chaos,
 	})
 	river.AddWorker(workers, w.stage)

@@ -36,6 +36,20 @@ type Embedder interface {
 	Embed(ctx context.Context, texts []string) ([][]float32, error)
 }
 
+// Local is an embedder that needs nothing but the processor.
+type Local interface {
+	Embedder
+	// Into is Embed for one text, into a vector of length Dim.
+	Into(dst []float32, text string)
+}
+
+// Remote is an embedder behind a network, which remembers what it has embedded.
+type Remote interface {
+	Embedder
+	// Recall copies the vector of a text that Embed was given before, and is false where it is not remembered.
+	Recall(dst []float32, text string) bool
+}
+
 // normalise scales a vector to length 1 and leaves the zero vector as it is. Sums are in float64 and each product is
 // rounded by its own conversion, because a compiler may otherwise fuse it with the addition on some architectures and
 // not on others.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -90,4 +93,70 @@ func TestProvider_ReturnsTheFunctionsError(t *testing.T) {
 	_, err = p.Embed(t.Context(), []string{"a"})
 	require.ErrorIs(t, err, cause)
 	require.ErrorContains(t, err, "provider:m:2")
+}
+
+// counting embeds every text alike, and counts what it was asked.
+func counting(t *testing.T, asked *[]string) *embed.Provider {
+	t.Helper()
+	p, err := embed.NewProvider("m", 2, func(_ context.Context, texts []string) ([][]float32, error) {
+		*asked = append(*asked, texts...)
+		vectors := make([][]float32, len(texts))
+		for i, text := range texts {
+			vectors[i] = []float32{float32(len(text)), 1}
+		}
+		return vectors, nil
+	})
+	require.NoError(t, err)
+	return p
+}
+
+func TestProvider_Remembers(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	p := counting(t, &asked)
+	got := make([]float32, 2)
+	require.False(t, p.Recall(got, "a"), "nobody has embedded it")
+	first, err := p.Embed(t.Context(), []string{"a", "bb"})
+	require.NoError(t, err)
+	require.True(t, p.Recall(got, " a\n"), "blanks around a text are no part of it")
+	require.Equal(t, first[0], got)
+	second, err := p.Embed(t.Context(), []string{"bb", "ccc"})
+	require.NoError(t, err)
+	require.Equal(t, first[1], second[0])
+	require.Equal(t, []string{"a", "bb", "ccc"}, asked)
+
+	// a blank text is nothing anywhere
+	blank, err := p.Embed(t.Context(), []string{" \n"})
+	require.NoError(t, err)
+	require.Equal(t, [][]float32{{0, 0}}, blank)
+	require.True(t, p.Recall(got, ""))
+	require.Equal(t, []float32{0, 0}, got)
+	require.Len(t, asked, 3)
+}
+
+func TestProvider_ForgetsTheOldest(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	p := counting(t, &asked)
+	texts := make([]string, 1<<14+1)
+	for i := range texts {
+		texts[i] = strconv.Itoa(i)
+	}
+	_, err := p.Embed(t.Context(), texts)
+	require.NoError(t, err)
+	got := make([]float32, 2)
+	require.False(t, p.Recall(got, "0"))
+	require.True(t, p.Recall(got, "1"))
+	require.True(t, p.Recall(got, texts[len(texts)-1]))
+}
+
+func TestProvider_ShowsTheEndsOfALongText(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	p := counting(t, &asked)
+	_, err := p.Embed(t.Context(), []string{"start" + strings.Repeat("ä", 1<<20) + "end"})
+	require.NoError(t, err)
+	require.True(t, utf8.ValidString(asked[0]))
+	require.True(t, strings.HasPrefix(asked[0], "start") && strings.HasSuffix(asked[0], "end"))
+	require.InDelta(t, embed.ProviderHead+embed.ProviderTail, len(asked[0]), 3)
 }

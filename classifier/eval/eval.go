@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weirhq/weir/classifier/embed"
+	"github.com/weirhq/weir/classifier/features"
 	"github.com/weirhq/weir/classifier/model"
 	"github.com/weirhq/weir/classifier/train"
 )
@@ -88,7 +90,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := c.judge(seen, p, all); err != nil { //nolint:contextcheck // the built-in embedders need none
+		if err := c.judge(ctx, seen, p, all); err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", c.Protocol, p.name, err)
 		}
 		m := measure(pick(all, p.rows))
@@ -105,8 +107,11 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return r, err
 }
 
+// judgeBatch is how many rows are prepared at a time.
+const judgeBatch = 256
+
 // judge puts what is said of a part's rows in their places in all.
-func (c *Config) judge(seen *train.Set, p part, all []judged) error {
+func (c *Config) judge(ctx context.Context, seen *train.Set, p part, all []judged) error {
 	m := c.Model
 	if m == nil {
 		parameters, err := train.Train(seen.Select(func(e *train.Example) bool { return !p.hidden(e) }), c.Training)
@@ -117,10 +122,19 @@ func (c *Config) judge(seen *train.Set, p part, all []judged) error {
 			return err
 		}
 	}
-	for _, i := range p.rows {
-		start := c.Now()
-		prediction := m.Predict(c.Data[i].View())
-		all[i] = judged{level: c.Data[i].Level - 1, prediction: prediction, took: c.Now().Sub(start)}
+	for rows := range slices.Chunk(p.rows, judgeBatch) {
+		views := make([]features.View, len(rows))
+		for k, i := range rows {
+			views[k] = c.Data[i].View()
+		}
+		if err := m.PrepareViews(ctx, views); err != nil {
+			return err
+		}
+		for k, i := range rows {
+			start := c.Now()
+			prediction := m.Predict(views[k])
+			all[i] = judged{level: c.Data[i].Level - 1, prediction: prediction, took: c.Now().Sub(start)}
+		}
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ type Model struct {
 	parameters *Parameters
 	hash       string
 	scorer     scorer
-	embedder   embed.Embedder
-	into       func(dst []float32, text string) // nil for an embedder that has none
+	local      embed.Local  // this
+	remote     embed.Remote // or that
 	extractor  *features.Extractor
 	vectors    sync.Pool // of *features.Vector
 }
@@ -44,13 +44,16 @@ func New(p *Parameters, embedder embed.Embedder) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{
-		parameters: p, hash: hashOf(data), embedder: embedder, extractor: features.New(),
+		parameters: p, hash: hashOf(data), extractor: features.New(),
 		vectors: sync.Pool{New: func() any { return &features.Vector{Embedding: make([]float32, p.Dim)} }},
 	}
-	if e, ok := embedder.(interface {
-		Into(dst []float32, text string)
-	}); ok {
-		m.into = e.Into
+	switch e := embedder.(type) {
+	case embed.Local:
+		m.local = e
+	case embed.Remote:
+		m.remote = e
+	default:
+		return nil, fmt.Errorf("the embedder %s is neither local nor remote", embedder.ID())
 	}
 	if p.Linear != nil {
 		m.scorer = NewScorer(p.Linear)
@@ -68,7 +71,34 @@ func (m *Model) Hash() string { return m.hash }
 // Parameters are what the model was made of; not to be changed.
 func (m *Model) Parameters() *Parameters { return m.parameters }
 
-// Predict says what class a task has. It does no I/O, unless the embedder does.
+// Prepare implements classifier.Preparer: an embedder with a network embeds what Predict is going to be asked. Others have
+// nothing to prepare.
+func (m *Model) Prepare(ctx context.Context, subjects []classifier.Subject) error {
+	if m.remote == nil {
+		return nil
+	}
+	views := make([]features.View, len(subjects))
+	for i, s := range subjects {
+		views[i] = features.FromTask(s.Task, s.Feature)
+	}
+	return m.PrepareViews(ctx, views)
+}
+
+// PrepareViews is Prepare for views.
+func (m *Model) PrepareViews(ctx context.Context, views []features.View) error {
+	if m.remote == nil || len(views) == 0 {
+		return nil
+	}
+	texts := make([]string, len(views))
+	for i := range views {
+		texts[i] = views[i].Text
+	}
+	_, err := m.remote.Embed(ctx, texts)
+	return err
+}
+
+// Predict says what class a task has. It does no I/O; over an embedder with a network it abstains from what was not
+// prepared.
 func (m *Model) Predict(view features.View) Prediction {
 	v, ok := m.vectors.Get().(*features.Vector)
 	if !ok {
@@ -82,17 +112,12 @@ func (m *Model) Predict(view features.View) Prediction {
 	return m.parameters.Decide(m.scorer.Score(v), Similarity(v.Embedding, m.parameters.Prototypes))
 }
 
-// embed is false when the embedder failed, which those that are built in never do.
+// embed is false when a remote embedder was not prepared for the text.
 func (m *Model) embed(v *features.Vector, view features.View) bool {
-	if m.into != nil {
-		m.into(v.Embedding, view.Text)
-		return true
+	if m.remote != nil {
+		return m.remote.Recall(v.Embedding, view.Text)
 	}
-	vectors, err := m.embedder.Embed(context.Background(), []string{view.Text})
-	if err != nil || len(vectors) != 1 || len(vectors[0]) != m.parameters.Dim {
-		return false
-	}
-	copy(v.Embedding, vectors[0])
+	m.local.Into(v.Embedding, view.Text)
 	return true
 }
 
@@ -100,7 +125,7 @@ func (m *Model) embed(v *features.Vector, view features.View) bool {
 func (m *Model) Decide(s classifier.Subject) (classifier.Decision, bool) {
 	p := m.Predict(features.FromTask(s.Task, s.Feature))
 	if p.Abstained == AbstainedEmbedding {
-		return classifier.Decision{Learned: m.hash, Abstained: p.Abstained}, false
+		return classifier.Decision{Learned: m.hash, Abstained: p.Abstained, Pending: true}, false
 	}
 	probabilities := classifier.Probabilities(p.Probabilities)
 	return classifier.Decision{
@@ -109,4 +134,7 @@ func (m *Model) Decide(s classifier.Subject) (classifier.Decision, bool) {
 	}, p.Abstained == ""
 }
 
-var _ classifier.Way = (*Model)(nil)
+var (
+	_ classifier.Way      = (*Model)(nil)
+	_ classifier.Preparer = (*Model)(nil)
+)

@@ -51,7 +51,7 @@ func (c *auditCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	ways, err := c.ways()
+	ways, err := c.ways(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (c *auditCmd) check() error {
 }
 
 // ways are the rules of the starter file, and the trained model where one is given.
-func (c *auditCmd) ways() (*classifier.Chain, error) {
+func (c *auditCmd) ways(ctx context.Context) (*classifier.Chain, error) {
 	starter, err := catalog.Parse(catalog.Default())
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (c *auditCmd) ways() (*classifier.Chain, error) {
 	if err != nil || c.Model == "" {
 		return chain, err
 	}
-	m, _, err := loadModel(c.Model)
+	m, _, err := loadModel(ctx, offline(), c.Model)
 	if err != nil {
 		return nil, err
 	}

@@ -119,7 +119,7 @@ func TestBanking77(t *testing.T) {
 // command runs a subcommand against the bundle's servers.
 func (b *crashBundle) command(t *testing.T, args ...string) string {
 	t.Helper()
-	env := map[string]string{"DATABASE_URL": b.dsn, "NATS_URL": b.nats.URL(), "HOME": t.TempDir()}
+	env := map[string]string{"DATABASE_URL": b.dsn, "NATS_URL": b.nats.URL(), "HOME": t.TempDir(), "WEIR_CONFIG": b.config}
 	var out, errs bytes.Buffer
 	err := run(t.Context(), args, func(name string) string { return env[name] }, strings.NewReader(""), &out, &errs)
 	require.NoError(t, err, "weir %s: %s", strings.Join(args, " "), errs.String())

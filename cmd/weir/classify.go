@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ type classified struct {
 }
 
 // Run classifies one text.
-func (c *classifyCmd) Run(a *app) error {
+func (c *classifyCmd) Run(ctx context.Context, a *app) error {
 	chain, feature, err := c.ways(a)
 	if err != nil {
 		return err
@@ -50,12 +51,19 @@ func (c *classifyCmd) Run(a *app) error {
 	subject := classifier.Subject{Task: &task.Task{Input: c.Text, Feature: c.Feature}, Feature: feature}
 	var m *model.Model
 	if c.Model != "" {
-		if m, _, err = loadModel(c.Model); err != nil {
+		known, done := a.embedders()
+		defer done()
+		if m, _, err = loadModel(ctx, known, c.Model); err != nil {
 			return err
 		}
 		chain.Use(classifier.Learned{Model: m})
 	}
 	d, err := chain.Classify(subject)
+	if err == nil && d.Pending {
+		if err = chain.Prepare(ctx, []classifier.Subject{subject}); err == nil {
+			d, err = chain.Classify(subject)
+		}
+	}
 	if err != nil {
 		return err
 	}

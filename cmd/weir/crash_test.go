@@ -259,15 +259,20 @@ func (b *crashBundle) checkBills(t *testing.T) {
 		err := b.pool.QueryRow(t.Context(), `
 			SELECT cost_pusd, bound_pusd, started_at FROM weir.attempts WHERE id = $1
 			UNION ALL
-			SELECT cost_pusd, bound_pusd, started_at FROM weir.shadow_calls WHERE id = $1`, entry.AttemptID).
+			SELECT cost_pusd, bound_pusd, started_at FROM weir.shadow_calls WHERE id = $1
+			UNION ALL
+			SELECT cost_pusd, bound_pusd, sent_at FROM weir.embedding_calls WHERE id = $1`, entry.AttemptID).
 			Scan(&cost, &bound, &started)
 		require.NoError(t, err, "the provider's request %d has no attempt", entry.Seq)
 		if entry.Began.IsZero() {
 			continue // it billed nothing
 		}
 		biller := entry.API
-		if biller == catalog.APIGemini {
+		switch biller {
+		case catalog.APIGemini:
 			biller = "google"
+		case "openai-embeddings":
+			biller = "openai"
 		}
 		price, err := book.Price(pricing.Query{Provider: biller, Model: entry.Model, At: started, ServiceTier: entry.Tier})
 		require.NoError(t, err)

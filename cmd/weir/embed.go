@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
+	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/embeddings"
 	"github.com/weirhq/weir/migrations"
 	"github.com/weirhq/weir/providers/embed"
@@ -80,15 +82,6 @@ func (c *embedCmd) open(ctx context.Context, a *app) (*embeddings.Embedder, func
 		return nil, nil, fmt.Errorf("%s defines no embedder %q; it has %q", a.config.ConfigFile, c.Embedder,
 			sortedKeys(s.catalog.Embedders))
 	}
-	p := s.catalog.Providers[e.Provider]
-	key, headers, err := secretsOf(p, a.getenv)
-	if err != nil {
-		return nil, nil, fmt.Errorf("providers.%s: %w", p.Name, err)
-	}
-	client, err := embed.New(p.API, accountOf(p, key, headers))
-	if err != nil {
-		return nil, nil, fmt.Errorf("providers.%s: %w", p.Name, err)
-	}
 	var db store.DB
 	done := func() {}
 	if !c.NoRecord {
@@ -102,14 +95,28 @@ func (c *embedCmd) open(ctx context.Context, a *app) (*embeddings.Embedder, func
 		}
 		db, done = pool, pool.Close
 	}
-	embedder, err := embeddings.New(embeddings.Config{
-		Embedder: e, Provider: p, Client: client, Book: s.book, DB: db, Logger: a.logger(), Now: time.Now,
-	})
+	embedder, err := s.embedder(e, a.getenv, db, a.logger())
 	if err != nil {
 		done()
 		return nil, nil, err
 	}
 	return embedder, done, nil
+}
+
+// embedder makes an embedder of weir.yaml; its calls are recorded in a ledger, or nowhere.
+func (s *setup) embedder(e catalog.Embedder, getenv func(string) string, db store.DB, logger *slog.Logger) (*embeddings.Embedder, error) {
+	p := s.catalog.Providers[e.Provider]
+	key, headers, err := secretsOf(p, getenv)
+	if err != nil {
+		return nil, fmt.Errorf("providers.%s: %w", p.Name, err)
+	}
+	client, err := embed.New(p.API, accountOf(p, key, headers))
+	if err != nil {
+		return nil, fmt.Errorf("providers.%s: %w", p.Name, err)
+	}
+	return embeddings.New(embeddings.Config{
+		Embedder: e, Provider: p, Client: client, Book: s.book, DB: db, Logger: logger, Now: time.Now,
+	})
 }
 
 func (c *embedCmd) input(a *app) (io.ReadCloser, error) {

@@ -23,7 +23,7 @@ type evalClassifierCmd struct {
 	Model    string `type:"existingfile" xor:"learnt" placeholder:"FILE" help:"Judge this model."`
 	Train    string `type:"existingfile" xor:"learnt" placeholder:"FILE" help:"Train on these rows first. Without a model, the default is the data."`
 	Protocol string `enum:",random,group,leave-source,given" default:"" help:"random, group or leave-source (what is judged is kept out of training), or given (nothing is). Default: given with --model, else group."`
-	Embedder string `default:"static" enum:"static,hash" help:"The embedder to train with: static or hash. A model has its own."`
+	Embedder string `default:"static" help:"The embedder to train with: static, hash, or an embedder of weir.yaml. A model has its own."`
 	Folds    int    `default:"5" help:"Into how many parts random and group cut the data."`
 	JSON     bool   `help:"Print one JSON object."`
 }
@@ -40,7 +40,9 @@ func (c *evalClassifierCmd) Run(ctx context.Context, a *app) error {
 	if c.Folds < 2 || c.Folds > 100 {
 		return errors.New("--folds must be from 2 to 100")
 	}
-	config, err := c.config()
+	known, done := a.embedders()
+	defer done()
+	config, err := c.config(ctx, known)
 	if err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func (c *evalClassifierCmd) Run(ctx context.Context, a *app) error {
 	return writeEval(a.stdout, report)
 }
 
-func (c *evalClassifierCmd) config() (eval.Config, error) {
+func (c *evalClassifierCmd) config(ctx context.Context, known *embedders) (eval.Config, error) {
 	config := eval.Config{Protocol: c.Protocol, Folds: c.Folds, Training: train.Default(c.Embedder), Now: time.Now}
 	var err error
 	if config.Data, config.DataHash, err = readRows(c.Data); err != nil {
@@ -72,24 +74,24 @@ func (c *evalClassifierCmd) config() (eval.Config, error) {
 		if c.Protocol == "" {
 			config.Protocol = eval.Group
 		}
-		config.Embedder, err = newEmbedder(c.Embedder)
+		config.Embedder, err = known.named(ctx, c.Embedder)
 		return config, err
 	}
 	if c.Protocol == "" {
 		config.Protocol = eval.Given
 	}
-	config.Model, config.Embedder, err = loadModel(c.Model)
+	config.Model, config.Embedder, err = loadModel(ctx, known, c.Model)
 	return config, err
 }
 
 // loadModel reads a model file, and makes the embedder that it was trained with.
-func loadModel(path string) (*model.Model, embed.Embedder, error) {
+func loadModel(ctx context.Context, known *embedders, path string) (*model.Model, embed.Embedder, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = f.Close() }()
-	m, embedder, err := readModel(f)
+	m, embedder, err := readModel(ctx, known, f)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -97,13 +99,12 @@ func loadModel(path string) (*model.Model, embed.Embedder, error) {
 }
 
 // readModel puts a trained model to use with the embedder that it was trained with.
-func readModel(r io.Reader) (*model.Model, embed.Embedder, error) {
+func readModel(ctx context.Context, known *embedders, r io.Reader) (*model.Model, embed.Embedder, error) {
 	parameters, err := model.Read(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	kind, _, _ := strings.Cut(parameters.Embedder, ":")
-	embedder, err := newEmbedder(kind)
+	embedder, err := known.of(ctx, parameters.Embedder, parameters.Dim)
 	if err != nil {
 		return nil, nil, err
 	}

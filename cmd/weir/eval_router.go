@@ -122,7 +122,7 @@ func (c *evalRouterCmd) judge(ctx context.Context, r *replay.Recordings, j *repl
 // trained scores every row by what was trained on the other folds: the log-odds that the strong model is right where the weak
 // one is not.
 func (c *evalRouterCmd) trained(ctx context.Context, r *replay.Recordings, pair *replay.Pair, folds []int) ([]float64, error) {
-	embedder, err := newEmbedder(c.Embedder)
+	embedder, err := builtInOf(c.Embedder)
 	if err != nil {
 		return nil, err
 	}

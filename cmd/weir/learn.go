@@ -22,6 +22,8 @@ type learner struct {
 	chain  *classifier.Chain
 	plans  *planner.Planner
 	logger *slog.Logger
+	// embedders are those that models may have been trained with.
+	embedders *embedders
 
 	learned  classifier.Learned
 	snapshot uuid.UUID
@@ -79,7 +81,7 @@ func (l *learner) load(ctx context.Context, hash string) (classifier.Way, error)
 	if err != nil {
 		return nil, err
 	}
-	m, _, err := readModel(bytes.NewReader(file))
+	m, _, err := readModel(ctx, l.embedders, bytes.NewReader(file))
 	if err != nil {
 		return nil, fmt.Errorf("classifier model %s: %w", hash, err)
 	}

@@ -133,7 +133,7 @@ func (c *modelArg) give(ctx context.Context, a *app, role, does string) error {
 		return err
 	}
 	defer pool.Close()
-	hash, err := c.stored(ctx, pool)
+	hash, err := c.stored(ctx, a, pool)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (c *modelArg) give(ctx context.Context, a *app, role, does string) error {
 }
 
 // stored is the hash of the model in the database; a file is stored first.
-func (c *modelArg) stored(ctx context.Context, pool *pgxpool.Pool) (string, error) {
+func (c *modelArg) stored(ctx context.Context, a *app, pool *pgxpool.Pool) (string, error) {
 	data, err := os.ReadFile(c.Model)
 	if errors.Is(err, os.ErrNotExist) {
 		return c.known(ctx, pool)
@@ -154,7 +154,9 @@ func (c *modelArg) stored(ctx context.Context, pool *pgxpool.Pool) (string, erro
 	if err != nil {
 		return "", err
 	}
-	m, _, err := readModel(bytes.NewReader(data))
+	known, done := a.embedders()
+	defer done()
+	m, _, err := readModel(ctx, known, bytes.NewReader(data))
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", c.Model, err)
 	}

@@ -80,7 +80,10 @@ func (n *node) run(ctx context.Context) error {
 		calibrate(ctx, pool, plans.Factors, n.timing().Maintain, n.logger)
 		return nil
 	})
-	learning := &learner{pool: pool, chain: n.setup.classifier, plans: plans, logger: n.logger}
+	learning := &learner{pool: pool, chain: n.setup.classifier, plans: plans, logger: n.logger, embedders: &embedders{
+		setup: func() (*setup, error) { return n.setup, nil }, getenv: n.getenv, logger: n.logger,
+		pool: func(context.Context) (*pgxpool.Pool, error) { return pool, nil },
+	}}
 	group.Go(func() error {
 		learning.run(ctx, n.timing().Maintain)
 		return nil

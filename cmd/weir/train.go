@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/weirhq/weir/classifier/embed"
 	"github.com/weirhq/weir/classifier/model"
 	"github.com/weirhq/weir/classifier/train"
 )
@@ -20,7 +19,7 @@ type trainCmd struct {
 	FromDB   bool   `name:"from-db" xor:"rows" required:"" help:"Take the recorded tasks of DATABASE_URL: the cheapest tier whose answer was accepted, or the outcome, is the label."`
 	Days     int    `default:"90" placeholder:"DAYS" help:"With --from-db: the tasks of so many days."`
 	GroupBy  string `default:"source:task" enum:"source:task,source" help:"What is kept out together to calibrate: source:task or source."`
-	Embedder string `default:"static" enum:"static,hash" help:"What turns texts into vectors: static (the built-in table) or hash (no weights)."`
+	Embedder string `default:"static" help:"What turns texts into vectors: static (the built-in table), hash (no weights), or an embedder of weir.yaml, whose provider then sees the texts."`
 	Out      string `required:"" placeholder:"FILE" help:"Where the model goes."`
 	JSON     bool   `help:"Print one JSON object."`
 }
@@ -42,7 +41,9 @@ func (c *trainCmd) Run(ctx context.Context, a *app) error {
 			rows[i].Task = ""
 		}
 	}
-	embedder, err := newEmbedder(c.Embedder)
+	known, done := a.embedders()
+	defer done()
+	embedder, err := known.named(ctx, c.Embedder)
 	if err != nil {
 		return err
 	}
@@ -126,16 +127,4 @@ func readRows(path string) (rows []train.Row, hash string, err error) {
 		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
 	return rows, hash, nil
-}
-
-// newEmbedder makes one of the embedders that are built in, by the name that begins its ID.
-func newEmbedder(kind string) (embed.Embedder, error) {
-	switch kind {
-	case "static":
-		return embed.NewStatic()
-	case "hash":
-		return embed.NewHash(embed.HashDim)
-	default:
-		return nil, fmt.Errorf("no embedder %q is built in: there are static and hash", kind)
-	}
 }

@@ -14,7 +14,7 @@ import (
 
 type modelsVectorsCmd struct {
 	Data     string `required:"" type:"existingfile" placeholder:"FILE" help:"Labelled prompts, JSON lines {prompt, level, source, task}, .gz too."`
-	Embedder string `default:"static" enum:"static,hash" help:"What turns texts into vectors: static (the built-in table) or hash (no weights)."`
+	Embedder string `default:"static" help:"What turns texts into vectors: static (the built-in table), hash (no weights), or an embedder of weir.yaml."`
 	Out      string `required:"" placeholder:"FILE" help:"The CSV file to write: group, level from 0 on, the counters, the embedding."`
 }
 
@@ -30,7 +30,9 @@ func (c *modelsVectorsCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	embedder, err := newEmbedder(c.Embedder)
+	known, done := a.embedders()
+	defer done()
+	embedder, err := known.named(ctx, c.Embedder)
 	if err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func writeVectors(w *csv.Writer, set *train.Set) error {
 
 type modelsImportCmd struct {
 	Trees       string  `arg:"" type:"existingfile" help:"A model that XGBoost saved as JSON, of the objective multi:softprob and three classes."`
-	Embedder    string  `default:"static" enum:"static,hash" help:"The embedder of the vectors that it was trained on."`
+	Embedder    string  `default:"static" help:"The embedder of the vectors that it was trained on."`
 	Temperature float64 `default:"1" help:"What the scores are divided by before they become probabilities; more is less sure."`
 	Confidence  float64 `default:"0" help:"The least probability with which the model decides."`
 	Out         string  `required:"" placeholder:"FILE" help:"Where the model goes."`
@@ -90,11 +92,13 @@ groups that the trees have not seen.`
 }
 
 // Run makes a model file.
-func (c *modelsImportCmd) Run(a *app) error {
+func (c *modelsImportCmd) Run(ctx context.Context, a *app) error {
 	if !(c.Temperature > 0) || c.Confidence < 0 || c.Confidence > 1 {
 		return fmt.Errorf("%w: --temperature must be above 0, and --confidence from 0 to 1", errUsage)
 	}
-	embedder, err := newEmbedder(c.Embedder)
+	known, done := a.embedders()
+	defer done()
+	embedder, err := known.named(ctx, c.Embedder)
 	if err != nil {
 		return err
 	}
