@@ -38,7 +38,7 @@ type Gate struct {
 	Hard  bool
 	// Left is the time to the next probe, or to the end of a limit; 0 or less when that has come.
 	Left time.Duration
-	// Ramped is how long ago the probe came through.
+	// Ramped is how long ago the probe came through; 0 or more.
 	Ramped time.Duration
 }
 
@@ -48,11 +48,12 @@ func (g Gate) Shut() bool { return g.State != GateRamping }
 // Due says that a probe is to be sent.
 func (g Gate) Due() bool { return g.Left <= 0 && (g.State == GateOpen || g.State == GateProbing) }
 
-// readGates reads the gates that matter now.
+// readGates reads the gates that matter now. A reader's now() is its transaction's start, and the probe may have come
+// through since: then it ramps from 0.
 const readGates = `
 	SELECT scope, name, state, hard,
 	       coalesce(extract(epoch FROM until - now()) * 1000, 0)::bigint AS left_ms,
-	       coalesce(extract(epoch FROM now() - ramp_at) * 1000, 0)::bigint AS ramped_ms
+	       greatest(extract(epoch FROM now() - ramp_at) * 1000, 0)::bigint AS ramped_ms
 	FROM weir.gates
 	WHERE state IN ('open', 'probing', 'ramping') OR (state = 'limited' AND until > now())`
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -88,6 +89,21 @@ func TestEndProbe(t *testing.T) {
 		require.Empty(t, gates)
 		require.True(t, b.open(luna(), opening()))
 		require.InDelta(t, 15*time.Second, b.gate().Left, float64(2*time.Second), "openings count anew")
+	})
+
+	t.Run("UpSinceTheReaderBegan", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.open(luna(), opening())
+		reader, err := b.pool.Begin(t.Context())
+		require.NoError(t, err)
+		defer func() { _ = reader.Rollback(context.WithoutCancel(t.Context())) }()
+		b.probe(store.ProbeUp, opening())
+		gates, err := store.Gates(t.Context(), reader)
+		require.NoError(t, err)
+		require.Len(t, gates, 1)
+		require.Equal(t, store.GateRamping, gates[0].State)
+		require.Zero(t, gates[0].Ramped)
 	})
 
 	t.Run("FailuresWhileItRampsOpenItForLonger", func(t *testing.T) {
